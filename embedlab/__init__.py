@@ -1,0 +1,6 @@
+"""The helper package of the course: what at least two chapters share, and nothing else.
+
+`check` compares answers and speaks to students, `plots` shows figures with alternative text, `animate` turns a
+training run into a GIF or a slider. Importing the package changes nothing; `check` alone registers a handler with
+IPython, so that a failed test cell shows one sentence in place of a page of traceback.
+"""
