@@ -17,6 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,6 +120,18 @@ def marker(name: str, where: set[tuple[str, str]]) -> str:
     raise SystemExit(f"No marker in tools/write_lock.py describes where {name} is needed: {sorted(where)}; add one.")
 
 
+def supports_oldest_patch(name: str) -> None:
+    """SystemExit where the installed `name` refuses a Python of PYTHONS in its first patch release (Debian has 3.11.2)."""
+    try:
+        metadata_of = metadata.metadata(name)
+    except metadata.PackageNotFoundError:
+        return
+    asked = metadata_of["Requires-Python"] or ""
+    for python in PYTHONS:
+        if not SpecifierSet(asked).contains(f"{python}.0"):
+            raise SystemExit(f"{name} {metadata_of['Version']} needs Python {asked}: install an older version of it.")
+
+
 def lock_text(present: str = "") -> str:
     """The text of requirements.lock; `present` is the present lock, for packages that are not installed here."""
     direct = direct_requirements()
@@ -135,6 +148,7 @@ def lock_text(present: str = "") -> str:
         except metadata.PackageNotFoundError:
             shown, version = locked[name][:2] if name in locked else (name, newest_version(name))
         condition = marker(name, where[name])
+        supports_oldest_patch(name)
         lines.append(f"{shown}=={version}" + (f"; {condition}" if condition else ""))
     return HEADER + "\n".join(lines) + "\n"
 
