@@ -12,7 +12,7 @@ ENVIRONMENT = @command -v '$(PYTHON)' >/dev/null || { \
 	echo "No program called $(PYTHON) here: install Python 3.11, 3.12 or 3.13, or name yours with PYTHON=..." >&2; exit 2; }; \
 	'$(PYTHON)' tools/install.py
 # As `source .venv/bin/activate` does: nbgrader starts alembic by its name.
-RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" python
+RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" .venv/bin/python
 
 .PHONY: help lab test build sync grade demo release bench clean
 

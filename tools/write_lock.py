@@ -121,7 +121,7 @@ def marker(name: str, where: set[tuple[str, str]]) -> str:
 
 
 def supports_oldest_patch(name: str) -> None:
-    """SystemExit where the installed `name` refuses a Python of PYTHONS in its first patch release (Debian has 3.11.2)."""
+    """SystemExit where the installed `name` refuses a Python of PYTHONS in its first patch release (Debian: 3.11.2)."""
     try:
         metadata_of = metadata.metadata(name)
     except metadata.PackageNotFoundError:
