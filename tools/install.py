@@ -34,7 +34,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / ".installed"
 LOG = VENV / "install.log"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-OLD_MAC = "PyTorch is no longer built for Macs with an Intel processor: use another machine, or an Apple-silicon Python."
+OLD_MAC = "PyTorch is no longer built for Macs with an Intel processor: use another machine or an arm64 Python."
 NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolutionError|ProxyError|SSLError|ConnectionResetError"
 )
