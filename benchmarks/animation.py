@@ -48,10 +48,7 @@ def by_files(folder):
         title.set_text(f"epoch {index}")
         figure.savefig(folder / f"{index}.png", dpi=plots.DPI)
         plt.close(figure)
-    pictures = [Image.open(folder / f"{index}.png") for index in range(len(WEIGHTS))]
-    buffer = io.BytesIO()
-    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=150, loop=0)
-    return buffer.getvalue()
+    return reopen_and_save(folder)
 
 
 def by_files_one_figure(folder):
@@ -62,6 +59,11 @@ def by_files_one_figure(folder):
         title.set_text(f"epoch {index}")
         figure.savefig(folder / f"{index}.png", dpi=plots.DPI)
     plt.close(figure)
+    return reopen_and_save(folder)
+
+
+def reopen_and_save(folder):
+    """Return the bytes of the GIF made from the PNG files in `folder`."""
     pictures = [Image.open(folder / f"{index}.png") for index in range(len(WEIGHTS))]
     buffer = io.BytesIO()
     pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=150, loop=0)

@@ -7,6 +7,7 @@ axes are drawn once, each frame draws only what moved on top of them, and all fr
 
 import io
 import os
+from collections import Counter
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -18,7 +19,7 @@ from PIL import Image
 from embedlab.plots import image_html
 
 
-def record(figure, update, frames, *, colors=64):
+def record(figure, update, frames, *, colors=128):
     """Return one picture per item of `frames`, and close the figure.
 
     update: a function that takes an item of `frames`, changes some artists of the figure, and returns them. It must
@@ -48,12 +49,13 @@ def record(figure, update, frames, *, colors=64):
 
 
 def _share_colors(pictures, colors):
-    """Return the pictures in palette mode, with one palette made from the first, middle and last of them."""
-    width, height = pictures[0].size
-    sample = Image.new("RGB", (width, 3 * height))
-    for row, picture in enumerate((pictures[0], pictures[len(pictures) // 2], pictures[-1])):
-        sample.paste(picture, (0, row * height))
-    palette = sample.quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    """Return the pictures in palette mode; the palette is the commonest colours of the first, middle and last of them."""
+    counts = Counter()
+    for picture in (pictures[0], pictures[len(pictures) // 2], pictures[-1]):
+        counts.update({color: count for count, color in picture.getcolors(picture.width * picture.height)})
+    commonest = [color for color, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:colors]]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for color in commonest for channel in color])
     return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
 
 

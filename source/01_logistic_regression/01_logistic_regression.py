@@ -53,26 +53,35 @@ plots.use_style()
 # is 0 or 1.
 
 # %%
-X = np.array([[-1.0], [3.0], [-2.0], [4.0]])  # features, shape (4, 1): one row per example, one column per feature
-y = np.array([0.0, 1.0, 0.0, 1.0])  # labels, shape (4,)
+X = np.array([[-1.0], [3.0], [-2.0], [4.0]])  # shape (4, 1): a row per example, a column per feature
+y = np.array([0.0, 1.0, 0.0, 1.0])  # shape (4,): a label per example
 
 pd.DataFrame({"x": X[:, 0], "y": y})
 
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 def draw_points(axes):
     """Draw the four examples: circles for class 0, squares for class 1."""
     negative, positive = X[y == 0, 0], X[y == 1, 0]
-    axes.scatter(negative, 0 * negative, s=90, color=plots.COLORS["orange"], edgecolor="black", label="class 0", zorder=3)
     axes.scatter(
-        positive, 0 * positive + 1, s=90, color=plots.COLORS["blue"], edgecolor="black", marker="s", label="class 1", zorder=3
+        negative, 0 * negative, s=90, color=plots.COLORS["orange"], edgecolor="black", zorder=3
     )
+    axes.scatter(
+        positive,
+        0 * positive + 1,
+        s=90,
+        color=plots.COLORS["blue"],
+        edgecolor="black",
+        marker="s",
+        zorder=3,
+    )
+    axes.text(-1.5, -0.07, "class 0", ha="center", va="top")
+    axes.text(3.5, 1.07, "class 1", ha="center", va="bottom")
 
 
 figure, axes = plt.subplots(figsize=(6.4, 2.6))
 draw_points(axes)
-axes.set(xlabel="feature x", ylabel="label y", xlim=(-6, 6), ylim=(-0.3, 1.3), yticks=[0, 1])
-axes.legend(loc="center left")
+axes.set(xlabel="feature x", ylabel="label y", xlim=(-6, 6), ylim=(-0.35, 1.35), yticks=[0, 1])
 plots.show(
     figure,
     name="four_points",
@@ -115,6 +124,7 @@ plots.show(
 # $\log(1 + e^{-z})$? And what is $\sigma(z)$ in terms of that?
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def sigmoid(z):
     """Return 1 / (1 + exp(-z)), elementwise and without overflow."""
@@ -137,7 +147,11 @@ with check.no_warnings("sigmoid must not overflow"):
 ### BEGIN HIDDEN TESTS
 far = check.rng("sigmoid_stable").uniform(720, 5000, size=6)
 with check.no_warnings("sigmoid must not overflow"):
-    check.close(sigmoid(np.concatenate([far, -far])), np.repeat([1.0, 0.0], 6), call="sigmoid(z) for z beyond 700")
+    check.close(
+        sigmoid(np.concatenate([far, -far])),
+        np.repeat([1.0, 0.0], 6),
+        call="sigmoid(z) for z beyond 700",
+    )
     check.close(sigmoid(-30.0), 9.357622968839299e-14, call="sigmoid(-30.0)", atol=0)
 ### END HIDDEN TESTS
 
@@ -163,15 +177,19 @@ assert "overflow" in str(caught[0].message)
 #
 # What does the weight do to the curve $\sigma(w\,x)$? Make a guess for $w = -0.75$ before you look.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 grid = np.linspace(-6, 6, 241)
 figure, axes = plt.subplots()
 for weight, style in [(-0.75, "-"), (0.3, "--"), (1.0, "-."), (4.0, ":")]:
     axes.plot(grid, expit(weight * grid), style, label=f"w = {weight:g}")
 axes.plot(0, 0.5, "o", color="black", zorder=4)
-axes.annotate("every curve passes here", (0, 0.5), (1.6, 0.22), arrowprops={"arrowstyle": "->"})
-axes.set(xlabel="feature x", ylabel="probability of class 1", title="The weight sets direction and steepness")
-axes.legend(loc="upper left")
+axes.annotate("every curve\npasses here", (0, 0.5), (-5.6, 0.53), arrowprops={"arrowstyle": "->"})
+axes.set(
+    xlabel="feature x",
+    ylabel="probability of class 1",
+    title="The weight sets direction and steepness",
+)
+axes.legend(loc="center right", bbox_to_anchor=(1, 0.4))
 plots.show(
     figure,
     name="sigmoid_weights",
@@ -205,6 +223,7 @@ plots.show(
 # A result of shape <code>(m, 1)</code> means that <code>w</code> was made a column somewhere. Leave it as it comes.
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "predict_proba", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def predict_proba(X, w):
     """Return the probability of class 1 for each row of X, shape (m,); X has shape (m, d), w has shape (d,)."""
@@ -221,7 +240,11 @@ check.close(
 )
 ### BEGIN HIDDEN TESTS
 column = check.rng("predict_proba_one_feature").normal(size=(7, 1))
-check.close(predict_proba(column, np.array([1.5])), expit(1.5 * column[:, 0]), call="predict_proba(X, w) for X of shape (7, 1)")
+check.close(
+    predict_proba(column, np.array([1.5])),
+    expit(1.5 * column[:, 0]),
+    call="predict_proba(X, w) for X of shape (7, 1)",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "predict_proba_many_features", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
@@ -233,7 +256,11 @@ check.close(
 ### BEGIN HIDDEN TESTS
 draw = check.rng("predict_proba_many_features")
 table, several = draw.normal(size=(4, 4)), draw.normal(size=4)
-check.close(predict_proba(table, several), expit((table * several).sum(axis=1)), call="predict_proba(X, w) for X of shape (4, 4)")
+check.close(
+    predict_proba(table, several),
+    expit((table * several).sum(axis=1)),
+    call="predict_proba(X, w) for X of shape (4, 4)",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -245,7 +272,14 @@ predict = check.ready("predict_proba", otherwise=lambda X, w: expit(X @ w), on=[
 p_start = predict(X, w_start)
 
 assert np.allclose(p_start, [0.6792, 0.0953, 0.8176, 0.0474], atol=5e-5)
-pd.DataFrame({"x": X[:, 0], "y": y, "probability of class 1": p_start.round(4), "on the right side?": (p_start > 0.5) == y})
+pd.DataFrame(
+    {
+        "x": X[:, 0],
+        "y": y,
+        "probability of class 1": p_start.round(4),
+        "on the right side?": (p_start > 0.5) == y,
+    }
+)
 
 # %% [markdown]
 # Wrong four times out of four. But "how many are right" is a poor guide for a learner: nudge the weight a little, and
@@ -281,6 +315,7 @@ pd.DataFrame({"x": X[:, 0], "y": y, "probability of class 1": p_start.round(4), 
 # <code>0 * np.log(0)</code> is <code>0 * -inf</code>, which is not a number. Clip first, then take the logarithm.
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "nll", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def nll(y, p):
     """Return the mean negative log-likelihood of the labels y under the probabilities p, both of shape (m,)."""
@@ -292,7 +327,9 @@ def nll(y, p):
 
 # %% nbgrader={"grade": true, "grade_id": "nll_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.close(nll(np.array([1.0]), np.array([0.5])), 0.6931472, call="nll([1], [0.5])")
-check.close(nll(np.array([0.0, 1.0]), np.array([0.2, 0.6])), 0.3669846, call="nll([0, 1], [0.2, 0.6])")
+check.close(
+    nll(np.array([0.0, 1.0]), np.array([0.2, 0.6])), 0.3669846, call="nll([0, 1], [0.2, 0.6])"
+)
 ### BEGIN HIDDEN TESTS
 draw = check.rng("nll_values")
 chances = draw.uniform(0.01, 0.99, size=11)
@@ -305,8 +342,15 @@ with check.unchanged(call="nll(y, p)", y=labels, p=chances):
 
 # %% nbgrader={"grade": true, "grade_id": "nll_finite", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 with check.no_warnings("nll must stay finite at p = 0 and p = 1"):
-    check.close(nll(np.array([1.0, 0.0]), np.array([1.0, 0.0])), 0.0, call="nll([1, 0], [1.0, 0.0])")
-    check.close(nll(np.array([1.0, 0.0]), np.array([0.0, 1.0])), 27.631, call="nll([1, 0], [0.0, 1.0])", rtol=1e-4)
+    check.close(
+        nll(np.array([1.0, 0.0]), np.array([1.0, 0.0])), 0.0, call="nll([1, 0], [1.0, 0.0])"
+    )
+    check.close(
+        nll(np.array([1.0, 0.0]), np.array([0.0, 1.0])),
+        27.631,
+        call="nll([1, 0], [0.0, 1.0])",
+        rtol=1e-4,
+    )
 ### BEGIN HIDDEN TESTS
 coin = (check.rng("nll_finite").random(9) < 0.5).astype(float)
 with check.no_warnings("nll must stay finite at p = 0 and p = 1"):
@@ -323,14 +367,19 @@ loss_start = loss(y, p_start)
 print(f"loss at w = -0.75: {loss_start:.4f}")
 assert round(loss_start, 4) == 2.0593
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 weights = np.linspace(-1, 5, 241)
 landscape = [loss(y, predict(X, np.array([weight]))) for weight in weights]
 
 figure, axes = plt.subplots()
 axes.plot(weights, landscape, color=plots.COLORS["blue"])
 axes.plot(w_start, loss_start, "o", color=plots.COLORS["red"], markersize=9)
-axes.annotate("start: w = -0.75, loss 2.0593", (w_start[0], loss_start), (0.2, 2.1), arrowprops={"arrowstyle": "->"})
+axes.annotate(
+    "start: w = -0.75, loss 2.0593",
+    (w_start[0], loss_start),
+    (0.2, 2.1),
+    arrowprops={"arrowstyle": "->"},
+)
 axes.set(xlabel="weight w", ylabel="loss L(w)", title="Where is the bottom of this valley?")
 plots.show(
     figure,
@@ -385,6 +434,7 @@ plots.show(
 # matrix, <code>X.T</code>, with the vector $e$ of errors.
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "nll_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def nll_gradient(X, y, w):
     """Return the gradient of the mean negative log-likelihood with respect to w, shape (d,)."""
@@ -395,28 +445,48 @@ def nll_gradient(X, y, w):
 
 # %% nbgrader={"grade": true, "grade_id": "nll_gradient_one_weight", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check.close(
-    nll_gradient(np.array([[-1.0], [3.0], [-2.0], [4.0]]), np.array([0.0, 1.0, 0.0, 1.0]), np.array([-0.75])),
+    nll_gradient(
+        np.array([[-1.0], [3.0], [-2.0], [4.0]]), np.array([0.0, 1.0, 0.0, 1.0]), np.array([-0.75])
+    ),
     np.array([-2.2096439]),
     call="nll_gradient(X, y, w) for the four points and w = [-0.75]",
 )
 ### BEGIN HIDDEN TESTS
 draw = check.rng("nll_gradient_one_weight")
-column, labels, weight = draw.normal(size=(6, 1)), (draw.random(6) < 0.5).astype(float), draw.normal(size=1)
+column, weight = draw.normal(size=(6, 1)), draw.normal(size=1)
+labels = (draw.random(6) < 0.5).astype(float)
 slope = np.mean((expit(column[:, 0] * weight[0]) - labels) * column[:, 0])
-check.close(nll_gradient(column, labels, weight), np.array([slope]), call="nll_gradient(X, y, w) for X of shape (6, 1)")
+check.close(
+    nll_gradient(column, labels, weight),
+    np.array([slope]),
+    call="nll_gradient(X, y, w) for X of shape (6, 1)",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "nll_gradient_many_weights", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.close(
-    nll_gradient(np.array([[1.0, 2.0], [0.0, -1.0], [2.0, 0.0]]), np.array([1.0, 0.0, 0.0]), np.array([1.0, -1.0])),
+    nll_gradient(
+        np.array([[1.0, 2.0], [0.0, -1.0], [2.0, 0.0]]),
+        np.array([1.0, 0.0, 0.0]),
+        np.array([1.0, -1.0]),
+    ),
     np.array([0.3435119, -0.7310586]),
     call="nll_gradient([[1, 2], [0, -1], [2, 0]], [1, 0, 0], [1, -1])",
 )
 ### BEGIN HIDDEN TESTS
 draw = check.rng("nll_gradient_many_weights")
-table, labels, several = draw.normal(size=(4, 4)), (draw.random(4) < 0.5).astype(float), draw.normal(size=4)
-slopes = check.numerical_gradient(lambda w: np.mean(np.logaddexp(0, table @ w) - labels * (table @ w)), several)
-check.close(nll_gradient(table, labels, several), slopes, call="nll_gradient(X, y, w) for X of shape (4, 4)", rtol=1e-5, atol=1e-7)
+table, several = draw.normal(size=(4, 4)), draw.normal(size=4)
+labels = (draw.random(4) < 0.5).astype(float)
+slopes = check.numerical_gradient(
+    lambda w: np.mean(np.logaddexp(0, table @ w) - labels * (table @ w)), several
+)
+check.close(
+    nll_gradient(table, labels, several),
+    slopes,
+    call="nll_gradient(X, y, w) for X of shape (4, 4)",
+    rtol=1e-5,
+    atol=1e-7,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -428,6 +498,7 @@ check.close(nll_gradient(table, labels, several), slopes, call="nll_gradient(X, 
 # $$\frac{L(w + h) - L(w - h)}{2h} = L'(w) + O(h^2).$$
 #
 # How small should $h$ be? "As small as possible" sounds right. Try it.
+
 
 # %%
 def pytorch_gradient(X, y, w):
@@ -455,17 +526,22 @@ print(f"gradient by hand: {by_hand:.6f}")
 print(f"by differences:   {check.numerical_gradient(loss_at, w_start, step=1e-5)[0]:.6f}")
 assert min(errors) < 1e-8 and errors[0] > 1e-4 and errors[-1] > 1e-7
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 figure, axes = plt.subplots()
 axes.loglog(steps, errors, "o-", color=plots.COLORS["blue"])
 axes.annotate("too large a step:\nthe curve bends", (1e-2, errors[1]), (3e-4, 3e-4), ha="center")
 axes.annotate("too small a step:\nrounding wins", (1e-10, errors[9]), (2e-10, 4e-4), ha="center")
-axes.set(xlabel="step h", ylabel="error of the difference quotient", title="The best step is neither large nor tiny", ylim=(1e-12, 1e-1))
+axes.set(
+    xlabel="step h",
+    ylabel="error of the difference quotient",
+    title="The best step is neither large nor tiny",
+    ylim=(1e-12, 1e-1),
+)
 plots.show(
     figure,
     name="gradient_check",
     alt="Error of the difference quotient over the step h, both axes logarithmic. The error falls with the square of h from "
-    "h = 0.1 down to about 0.00001, then rises again as h shrinks, because of rounding: a V with its tip near ten to the minus ten.",
+    "h = 0.1 down to about 0.00001, where it is below a billionth, and rises again as h shrinks further, because of rounding: a V.",
 )
 
 # %% [markdown]
@@ -495,6 +571,7 @@ plots.show(
 #
 # There is one more point on a path than there are steps. Keep the start too.
 # </details>
+
 
 # %% nbgrader={"grade": false, "grade_id": "training_loop", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def training_loop(gradient, w, learning_rate, epochs):
@@ -527,8 +604,16 @@ check.close(
 # %% nbgrader={"grade": true, "grade_id": "training_loop_start", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 begin = np.array([2.0, -1.0])
 with check.unchanged(call="training_loop(gradient, w, 0.1, 4)", w=begin):
-    check.close(training_loop(lambda w: w, begin, 0.1, 4)[-1], 0.6561 * begin, call="training_loop(lambda w: w, [2, -1], 0.1, 4)[-1]")
-check.close(training_loop(lambda w: w, begin, 0.1, 0), np.array([[2.0, -1.0]]), call="training_loop(gradient, [2, -1], 0.1, epochs=0)")
+    check.close(
+        training_loop(lambda w: w, begin, 0.1, 4)[-1],
+        0.6561 * begin,
+        call="training_loop(lambda w: w, [2, -1], 0.1, 4)[-1]",
+    )
+check.close(
+    training_loop(lambda w: w, begin, 0.1, 0),
+    np.array([[2.0, -1.0]]),
+    call="training_loop(gradient, [2, -1], 0.1, epochs=0)",
+)
 
 # %% [markdown]
 # ## Forty epochs
@@ -549,11 +634,15 @@ def pytorch_descent(gradient, w, learning_rate, epochs):
     return np.array(path)
 
 
-train = check.ready("training_loop", otherwise=pytorch_descent, on=[(lambda w: w - 3.0, np.array([0.0]), 0.5, 3)])
+train = check.ready(
+    "training_loop", otherwise=pytorch_descent, on=[(lambda w: w - 3.0, np.array([0.0]), 0.5, 3)]
+)
 path = train(lambda w: gradient(X, y, w), w_start, 0.1, 40)
 losses = np.array([loss_at(w) for w in path])
 
-assert np.allclose(losses[:40:5], [2.0593, 0.5455, 0.2780, 0.1981, 0.1588, 0.1349, 0.1185, 0.1064], atol=5e-5)
+assert np.allclose(
+    losses[:40:5], [2.0593, 0.5455, 0.2780, 0.1981, 0.1588, 0.1349, 0.1185, 0.1064], atol=5e-5
+)
 assert round(path[40, 0], 4) == 1.1950
 pd.DataFrame({"epoch": np.arange(41), "w": path[:, 0].round(4), "loss": losses.round(4)})[::5]
 
@@ -571,15 +660,14 @@ assert round(losses[1], 4) == 1.5878 and round(losses[0], 4) == 2.0593
 # That is no small matter early in training. In the animation below, each frame shows the loss of the very curve that it
 # draws.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 figure, axes = plt.subplots()
-axes.set(xlabel="feature x", ylabel="probability of class 1", xlim=(-6, 6), ylim=(-0.08, 1.08))
+axes.set(xlabel="feature x", ylabel="probability of class 1", xlim=(-6, 6), ylim=(-0.18, 1.18))
 axes.set_title(" ")
 axes.axhline(0.5, color="grey", linestyle=":", linewidth=1.5)
 draw_points(axes)
-axes.legend(loc="center right")
 (curve,) = axes.plot(grid, expit(grid * path[0, 0]), color="black")
-headline = axes.text(-6, 1.11, "", fontsize=12, clip_on=False)
+headline = axes.text(-6, 1.22, "", fontsize=12, clip_on=False)
 
 
 def draw_epoch(epoch):
@@ -601,11 +689,14 @@ animate.show_gif(
 # Move through the epochs at your own pace. (In an exported page you see one picture.) When does the curve turn around?
 # When is the last point on the right side of one half? And when does the picture stop changing?
 
-# %% tags=["nbval-ignore-output", "hide-input"]
+# %% tags=["nbval-ignore-output"] jupyter={"source_hidden": true}
 animate.show_slider(
     pictures,
     name="training_epoch",
-    alts=[f"Probability curve at epoch {t}: weight {path[t, 0]:.3f}, loss {losses[t]:.4f}." for t in range(41)],
+    alts=[
+        f"Probability curve at epoch {t}: weight {path[t, 0]:.3f}, loss {losses[t]:.4f}."
+        for t in range(41)
+    ],
     start=4,
 )
 
@@ -618,12 +709,18 @@ assert first_right == 4
 # All four points change sides together, because the boundary cannot move: it is only the sign of $w$ that counts. After
 # epoch 4 nobody is wrong any more. Yet the loss goes on falling for 36 epochs. What is left to learn?
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 figure, axes = plt.subplots()
 axes.plot(losses, color=plots.COLORS["blue"])
 axes.plot(np.arange(0, 41, 5), losses[::5], "o", color=plots.COLORS["blue"])
 axes.axvline(4, color="grey", linestyle=":", linewidth=1.5)
-axes.annotate("from here on all four are right", (4, 1.2), (8, 1.2), va="center", arrowprops={"arrowstyle": "->"})
+axes.annotate(
+    "from here on all four are right",
+    (4, 1.2),
+    (8, 1.2),
+    va="center",
+    arrowprops={"arrowstyle": "->"},
+)
 axes.set(xlabel="epoch", ylabel="loss", title="Falling, and still falling", ylim=(0, 2.2))
 plots.show(
     figure,
@@ -645,10 +742,16 @@ theory = np.log(0.1 * checkpoints / 4)
 
 assert np.allclose(long_path[checkpoints], [1.1950, 1.7059, 3.4036, 5.5504], atol=5e-5)
 assert abs(long_path[10_000] - theory[-1]) < 0.03
-pd.DataFrame({"epoch": checkpoints, "w": long_path[checkpoints].round(4), "ln(0.1 · epoch / 4)": theory.round(4)})
+pd.DataFrame(
+    {
+        "epoch": checkpoints,
+        "w": long_path[checkpoints].round(4),
+        "ln(0.1 · epoch / 4)": theory.round(4),
+    }
+)
 
 # %% [markdown]
-# It had not. The weight has grown from 1.2 to 5.6, and each tenfold patience adds about the same amount again. Why?
+# It had not. The weight has grown from 1.2 to 5.6, and each time that we wait ten times longer, it gains about 2 more. Why?
 #
 # Suppose some weight $w > 0$ gets every point right. Double it. Each score doubles too, so each probability moves
 # closer to its label, and *every* term of the loss gets smaller. So no weight can be the best one: twice that weight is
@@ -666,19 +769,31 @@ pd.DataFrame({"epoch": checkpoints, "w": long_path[checkpoints].round(4), "ln(0.
 # That is the last column of the table. The weight grows like a logarithm: for ever, and ever more slowly. To the eye,
 # that looks just like convergence.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 epochs = np.arange(1, 10_001)
 figure, axes = plt.subplots()
 axes.semilogx(epochs, long_path[1:], color=plots.COLORS["blue"], label="gradient descent")
-axes.semilogx(epochs[60:], np.log(0.1 * epochs[60:] / 4), "--", color=plots.COLORS["red"], label="ln(0.1 · epoch / 4)")
+axes.semilogx(
+    epochs[60:],
+    np.log(0.1 * epochs[60:] / 4),
+    "--",
+    color=plots.COLORS["red"],
+    label="ln(0.1 · epoch / 4)",
+)
 axes.plot(40, long_path[40], "o", color="black", zorder=4)
-axes.annotate("the animation ends here", (40, long_path[40]), (1.6, 2.6), arrowprops={"arrowstyle": "->"})
-axes.set(xlabel="epoch (logarithmic)", ylabel="weight w", title="A straight line on this axis never levels off")
+axes.annotate(
+    "the animation ends here", (40, long_path[40]), (1.6, 2.6), arrowprops={"arrowstyle": "->"}
+)
+axes.set(
+    xlabel="epoch (logarithmic)",
+    ylabel="weight w",
+    title="A straight line on this axis never levels off",
+)
 axes.legend(loc="upper left")
 plots.show(
     figure,
     name="never_converges",
-    alt="The weight over 10,000 epochs on a logarithmic axis. From about epoch 200 on it follows the dashed straight line "
+    alt="The weight over 10,000 epochs on a logarithmic axis. From about epoch 1,000 on it follows the dashed straight line "
     "ln(0.1 times epoch over 4) and reaches 5.55, with no sign of levelling off. The animation ended at epoch 40, at weight 1.195.",
 )
 
@@ -701,7 +816,9 @@ plots.show(
 strengths = [1.0, 0.1, 0.01]
 rows = []
 for strength in strengths:
-    penalised = train(lambda w, strength=strength: gradient(X, y, w) + strength * w, w_start, 0.1, 8_000)
+    penalised = train(
+        lambda w, strength=strength: gradient(X, y, w) + strength * w, w_start, 0.1, 8_000
+    )
     model = LogisticRegression(C=1 / (strength * len(y)), fit_intercept=False, tol=1e-10).fit(X, y)
     rows.append({"λ": strength, "our w": penalised[-1, 0], "scikit-learn's w": model.coef_[0, 0]})
 
@@ -710,14 +827,29 @@ assert np.allclose(optima["our w"], optima["scikit-learn's w"], atol=2e-4)
 assert np.allclose(optima["our w"], [0.4925, 1.2247, 2.4391], atol=2e-4)
 optima.round(3)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true}
 figure, axes = plt.subplots()
 axes.plot(weights, landscape, color="black", linestyle=":", label="no penalty: no minimum")
-for strength, best, name, style in zip(strengths, optima["our w"], ["red", "green", "blue"], ["-", "--", "-."], strict=True):
+for strength, best, name, style in zip(
+    strengths, optima["our w"], ["red", "green", "blue"], ["-", "--", "-."], strict=True
+):
     color = plots.COLORS[name]
-    axes.plot(weights, landscape + strength / 2 * weights**2, style, color=color, label=f"λ = {strength:g}")
-    axes.plot(best, loss_at(np.array([best])) + strength / 2 * best**2, "o", color=color, markersize=8)
-axes.set(xlabel="weight w", ylabel="loss + penalty", ylim=(0, 1.6), title="A penalty gives the valley a floor")
+    axes.plot(
+        weights,
+        landscape + strength / 2 * weights**2,
+        style,
+        color=color,
+        label=f"λ = {strength:g}",
+    )
+    axes.plot(
+        best, loss_at(np.array([best])) + strength / 2 * best**2, "o", color=color, markersize=8
+    )
+axes.set(
+    xlabel="weight w",
+    ylabel="loss + penalty",
+    ylim=(0, 1.6),
+    title="A penalty gives the valley a floor",
+)
 axes.legend(loc="upper right")
 plots.show(
     figure,
