@@ -85,7 +85,11 @@ def by_canvas(_folder):
 def main():
     """Time the three ways in turn and print the ratios."""
     plots.use_style()
-    ways = {"PNG files, a figure per frame": by_files, "PNG files, one figure": by_files_one_figure, "embedlab": by_canvas}
+    ways = {
+        "PNG files, a figure per frame": by_files,
+        "PNG files, one figure": by_files_one_figure,
+        "embedlab": by_canvas,
+    }
     seconds = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(ROUNDS):

@@ -7,7 +7,6 @@ axes are drawn once, each frame draws only what moved on top of them, and all fr
 
 import io
 import os
-from collections import Counter
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -43,20 +42,38 @@ def record(figure, update, frames, *, colors=128):
         canvas.restore_region(background)
         for artist in moving:
             figure.draw_artist(artist)
-        pictures.append(Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]))
+        pictures.append(np.array(canvas.buffer_rgba())[..., :3])
     plt.close(figure)
     return _share_colors(pictures, colors)
 
 
 def _share_colors(pictures, colors):
-    """Return the pictures in palette mode; the palette is the commonest colours of the first, middle and last of them."""
-    counts = Counter()
-    for picture in (pictures[0], pictures[len(pictures) // 2], pictures[-1]):
-        counts.update({color: count for count, color in picture.getcolors(picture.width * picture.height)})
-    commonest = [color for color, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:colors]]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([channel for color in commonest for channel in color])
-    return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    """Return RGB arrays as palette-mode images; the palette is the commonest colours of the first, middle and last.
+
+    Colours in the palette stay exact (white stays white), each other one becomes its nearest neighbour in RGB.
+    """
+    sample = np.stack([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
+    codes, counts = np.unique(_code(sample), return_counts=True)
+    table = np.sort(codes[np.argsort(-counts, kind="stable")[:colors]])
+    palette = np.stack([table >> 16, table >> 8 & 255, table & 255], axis=1).astype(np.uint8)
+    result = []
+    for picture in pictures:
+        code = _code(picture)
+        index = np.searchsorted(table, code).clip(max=len(table) - 1)
+        strangers, place = np.unique(code[table[index] != code], return_inverse=True)
+        channels = np.stack([strangers >> 16, strangers >> 8 & 255, strangers & 255], axis=1).astype(int)
+        nearest = ((channels[:, None, :] - palette[None].astype(int)) ** 2).sum(axis=2).argmin(axis=1)
+        index[table[index] != code] = nearest[place]
+        image = Image.fromarray(index.astype(np.uint8))
+        image.putpalette(palette.tobytes())
+        result.append(image)
+    return result
+
+
+def _code(rgb):
+    """Return one integer 0xRRGGBB per pixel of a uint8 array (..., 3)."""
+    rgb = rgb.astype(np.uint32)
+    return rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
 
 
 def gif_bytes(pictures, *, milliseconds=150):
@@ -80,7 +97,9 @@ def show_slider(pictures, *, name, alts, label="epoch", start=None):
     Raises ValueError if there is not one text per picture.
     """
     if len(alts) != len(pictures):
-        raise ValueError(f"show_slider needs one alternative text per picture: {len(alts)} texts, {len(pictures)} pictures")
+        raise ValueError(
+            f"show_slider needs one alternative text per picture: {len(alts)} texts, {len(pictures)} pictures"
+        )
     start = len(pictures) - 1 if start is None else start
 
     def page(index):

@@ -60,7 +60,9 @@ def close(got, expected, *, call, rtol=1e-6, atol=1e-8, dtype=None):
         raise CheckFailure(f"`{call}` returned {shape_of(array)}, expected {shape_of(wanted)}")
     if dtype is not None and array.dtype != np.dtype(dtype):
         raise CheckFailure(f"`{call}` returned numbers of dtype {array.dtype}, expected {np.dtype(dtype)}")
-    if (array.dtype.kind == "b") != (wanted.dtype.kind == "b") or (array.dtype.kind == "c" and wanted.dtype.kind != "c"):
+    if (array.dtype.kind == "b") != (wanted.dtype.kind == "b") or (
+        array.dtype.kind == "c" and wanted.dtype.kind != "c"
+    ):
         raise CheckFailure(f"`{call}` returned numbers of dtype {array.dtype}, expected {wanted.dtype}")
     for name, test in (("NaN (not a number)", np.isnan), ("an infinite number", np.isinf)):
         strange = test(array) & ~test(wanted)
@@ -141,7 +143,9 @@ def raises(error_type, function, *args, call, match=None):
     except Exception as error:
         aim = with_article(error_type.__name__)
         raise CheckFailure(f"`{call}` raised {raised(error)}, expected {aim}") from None
-    raise CheckFailure(f"`{call}` returned {described(value)}, expected {with_article(error_type.__name__)} to be raised")
+    raise CheckFailure(
+        f"`{call}` returned {described(value)}, expected {with_article(error_type.__name__)} to be raised"
+    )
 
 
 @contextlib.contextmanager
@@ -194,9 +198,13 @@ def autograd(f, args, wrt):
         args[index] = torch.as_tensor(args[index], dtype=torch.float64).detach().clone().requires_grad_()
     value = f(*args)
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        raise CheckFailure(f"the function to differentiate returned {described(value)}, expected a tensor with one number")
+        raise CheckFailure(
+            f"the function to differentiate returned {described(value)}, expected a tensor with one number"
+        )
     if not value.requires_grad:
-        raise CheckFailure("no gradient reaches the arguments: was the graph cut by .detach(), .numpy() or a new tensor?")
+        raise CheckFailure(
+            "no gradient reaches the arguments: was the graph cut by .detach(), .numpy() or a new tensor?"
+        )
     found = torch.autograd.grad(value, [args[index] for index in wrt], allow_unused=True)
     if any(part is None for part in found):
         raise CheckFailure("no gradient reaches one of the arguments: does the function use all of them?")

@@ -54,7 +54,8 @@ def first_difference(got, expected, where=""):
     if type(one) is np.ndarray and type(other) is np.ndarray and type(got) is type(expected):
         return _array_difference(one, other, place)
     comparable = type(got) is type(expected) or (
-        {type(got), type(expected)} <= NUMBERS and not {type(got), type(expected)} & {bool, np.bool_, np.str_, np.bytes_}
+        {type(got), type(expected)} <= NUMBERS
+        and not {type(got), type(expected)} & {bool, np.bool_, np.str_, np.bytes_}
     )
     if not comparable:
         return f"{described(got)}{place}, expected {described(expected)}"

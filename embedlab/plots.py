@@ -73,4 +73,6 @@ def image_html(data, mime, *, name, alt):
     if not name.replace("-", "").replace("_", "").isalnum():
         raise ValueError(f"a figure's name is its file name, of letters, digits, - and _ only: {name!r}")
     source = f"data:{mime};base64,{base64.b64encode(data).decode()}"
-    return f'<img alt="{html.escape(" ".join(alt.split()))}" data-figure="{name}" style="max-width: 100%" src="{source}">'
+    return (
+        f'<img alt="{html.escape(" ".join(alt.split()))}" data-figure="{name}" style="max-width: 100%" src="{source}">'
+    )

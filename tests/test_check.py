@@ -97,7 +97,19 @@ def test_close_tolerance_is_numpys():
 
 @pytest.mark.parametrize(
     "value",
-    [3, 3.5, "abc", ["a", "b"], ("a", 1), {"a": [1, 2]}, {1, 2}, collections.Counter("abca"), np.array(["a", "b"]), math.nan, None],
+    [
+        3,
+        3.5,
+        "abc",
+        ["a", "b"],
+        ("a", 1),
+        {"a": [1, 2]},
+        {1, 2},
+        collections.Counter("abca"),
+        np.array(["a", "b"]),
+        math.nan,
+        None,
+    ],
 )
 def test_equal_accepts_the_same(value):
     check.equal(value, value, call="f(x)")
@@ -127,7 +139,9 @@ def test_equal_refuses(got, expected, words):
 
 def test_is_a():
     check.is_a(3, int, call="f(x)")
-    assert "`f(x)` returned a float (3), expected an int or a str" == message_of(check.is_a, 3.0, (int, str), call="f(x)")
+    assert "`f(x)` returned a float (3), expected an int or a str" == message_of(
+        check.is_a, 3.0, (int, str), call="f(x)"
+    )
 
 
 def test_raises():
@@ -135,9 +149,13 @@ def test_raises():
         raise ValueError("category 'Z' is unknown")
 
     check.raises(ValueError, refuse, 1, call="f(1)", match="unknown")
-    assert "its message should mention 'empty'" in message_of(check.raises, ValueError, refuse, 1, call="f(1)", match="empty")
+    assert "its message should mention 'empty'" in message_of(
+        check.raises, ValueError, refuse, 1, call="f(1)", match="empty"
+    )
     assert "raised ValueError: category" in message_of(check.raises, KeyError, refuse, 1, call="f(1)")
-    assert "returned an int (1), expected a ValueError to be raised" in message_of(check.raises, ValueError, abs, 1, call="abs(1)")
+    assert "returned an int (1), expected a ValueError to be raised" in message_of(
+        check.raises, ValueError, abs, 1, call="abs(1)"
+    )
 
 
 def test_no_warnings_hears_numpy_and_leaves_other_warnings_alone():
@@ -255,14 +273,20 @@ def test_a_failed_check_shows_one_sentence():
 
 
 def test_an_exception_names_the_call_and_shows_the_students_lines_only():
-    shown = run_cell("import math\ndef sigmoid(z):\n    return math.exp(z)", "hidden = 3\ncheck.close(sigmoid([1.0]), 1, call='sigmoid([1.0])')")
+    shown = run_cell(
+        "import math\ndef sigmoid(z):\n    return math.exp(z)",
+        "hidden = 3\ncheck.close(sigmoid([1.0]), 1, call='sigmoid([1.0])')",
+    )
     assert "`sigmoid([1.0])` raised TypeError: must be real number, not list" in shown
     assert "return math.exp(z)" in shown
     assert "hidden = 3" not in shown
 
 
 def test_an_unsolved_stub_names_its_exercise():
-    shown = run_cell("def f():\n    raise NotImplementedError('Exercise 1.1, f: replace this line')", "check.close(f(), 1, call='f()')")
+    shown = run_cell(
+        "def f():\n    raise NotImplementedError('Exercise 1.1, f: replace this line')",
+        "check.close(f(), 1, call='f()')",
+    )
     assert "`f()` raised NotImplementedError: Exercise 1.1, f: replace this line" in shown
 
 

@@ -53,8 +53,8 @@ plots.use_style()
 # is 0 or 1.
 
 # %%
-X = np.array([[-1.0], [3.0], [-2.0], [4.0]])  # shape (4, 1): a row per example, a column per feature
-y = np.array([0.0, 1.0, 0.0, 1.0])  # shape (4,): a label per example
+X = np.array([[-1.0], [3.0], [-2.0], [4.0]])  # shape (4, 1): a row per example
+y = np.array([0.0, 1.0, 0.0, 1.0])  # shape (4,)
 
 pd.DataFrame({"x": X[:, 0], "y": y})
 
