@@ -85,7 +85,7 @@ def gif_bytes(pictures, *, milliseconds=150):
 
 
 def show_gif(pictures, *, name, alt, milliseconds=150):
-    """Show the pictures of `record` in the notebook as a GIF with alternative text; `name` and `alt` as in plots.show."""
+    """Show the pictures of `record` as a GIF with alternative text; `name` and `alt` as in plots.show."""
     display(HTML(image_html(gif_bytes(pictures, milliseconds=milliseconds), "image/gif", name=name, alt=alt)))
 
 

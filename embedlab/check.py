@@ -21,8 +21,17 @@ import warnings
 import numpy as np
 
 from embedlab.describe import (
-    as_array, described, first_difference, index_of, library_type, raised, shape_of, shown, shown_pair, with_article,
-)  # fmt: skip
+    as_array,
+    described,
+    first_difference,
+    index_of,
+    library_type,
+    raised,
+    shape_of,
+    shown,
+    shown_pair,
+    with_article,
+)
 from embedlab.explain import explain, register_with_ipython
 
 __all__ = [
@@ -31,7 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 remote = None
-"""None, or the grader's object: is_handle(value), is_a(handle, type), same(a, b), gradient(f, args, wrt), seed(number)."""
+"""None, or the grader's object with is_handle(value), is_a(handle, type), same(a, b), gradient(f, args, wrt), seed(n)."""
 
 register_with_ipython()
 

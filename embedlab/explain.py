@@ -55,7 +55,7 @@ def _running_expression(entry, source):
 
 
 def show_in_ipython(shell, error_type, error, traceback, tb_offset=None):
-    """IPython's exception handler: in a cell that uses `check`, the sentence and the lines of the student's own code."""
+    """IPython's exception handler: in a cell that uses `check`, show the sentence and the student's own lines."""
     entry, below = _cell_frame(traceback)
     uses_check = entry and "check." in "".join(linecache.getlines(entry.tb_frame.f_code.co_filename))
     if uses_check and not hasattr(error, "_render_traceback_"):

@@ -67,7 +67,7 @@ def show(figure, *, name, alt):
 
 
 def image_html(data, mime, *, name, alt):
-    """Return `<img>` with the bytes `data` inside, for `name` and `alt` as in `show`; raises ValueError as `show` does."""
+    """Return `<img>` with the bytes `data` inside, for `name` and `alt` as in `show`, which also says what is raised."""
     if not alt.strip():
         raise ValueError(f"figure {name!r} needs alternative text: say in a sentence what it shows")
     if not name.replace("-", "").replace("_", "").isalnum():

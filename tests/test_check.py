@@ -59,8 +59,8 @@ def test_close_accepts(got, expected):
 @pytest.mark.parametrize(
     ("got", "expected", "words"),
     [
-        ([0.8807971, 0.1192029], [0.1192029, 0.8807971], "`f(x)` returned `[0.8808, 0.1192]`, expected `[0.1192, 0.8808]`: "
-         "largest difference 0.7616, at index 0"),
+        ([0.8807971, 0.1192029], [0.1192029, 0.8807971],
+         "`f(x)` returned `[0.8808, 0.1192]`, expected `[0.1192, 0.8808]`: largest difference 0.7616, at index 0"),
         (None, 0.5, "returned None, expected one number: does every path end in a return?"),
         (True, 1.0, "dtype bool"),
         (0, 0.5, "`0`, expected `0.5`"),

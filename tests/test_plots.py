@@ -61,4 +61,4 @@ def luminance(color):
 
 def test_colors_used_together_differ_in_brightness_too():
     values = sorted(luminance(plots.COLORS[name]) for name in ("black", "blue", "orange"))
-    assert min(b - a for a, b in zip(values, values[1:])) > 0.15
+    assert min(b - a for a, b in zip(values, values[1:], strict=False)) > 0.15
