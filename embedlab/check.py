@@ -40,7 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 remote = None
-"""None, or the grader's object with is_handle(value), is_a(handle, type), same(a, b), gradient(f, args, wrt), seed(n)."""
+"""None, or the grader's object: is_handle(value), is_a(handle, type), same(a, b), gradient(f, args, wrt), seed(n)."""
 
 register_with_ipython()
 
@@ -103,7 +103,7 @@ def _numbers(got, expected, wanted, call):
 
 
 def _value_difference(array, wanted):
-    """Return words for two numeric arrays of one shape whose values differ: the values, the largest difference, where."""
+    """Return words for two numeric arrays of one shape whose values differ: values, largest difference, index."""
     if wanted.dtype.kind == "b":
         gap = (array != wanted).astype(float)
         size = f"{int(gap.sum())} of {gap.size} values differ"

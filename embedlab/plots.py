@@ -67,7 +67,7 @@ def show(figure, *, name, alt):
 
 
 def image_html(data, mime, *, name, alt):
-    """Return `<img>` with the bytes `data` inside, for `name` and `alt` as in `show`, which also says what is raised."""
+    """Return `<img>` with the bytes `data` inside; `name`, `alt` and what is raised are as in `show`."""
     if not alt.strip():
         raise ValueError(f"figure {name!r} needs alternative text: say in a sentence what it shows")
     if not name.replace("-", "").replace("_", "").isalnum():
