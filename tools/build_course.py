@@ -206,8 +206,8 @@ def sync_all(scripts: list[Path]) -> list[str]:
     return problems
 
 
-def main() -> int:
-    """Run the command line; returns the exit code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line `arguments` (the process's own by default); returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="such as 01_logistic_regression; all by default")
     what = parser.add_mutually_exclusive_group()
@@ -215,7 +215,7 @@ def main() -> int:
     what.add_argument("--sync", action="store_true", help="take edits made in JupyterLab into the scripts")
     what.add_argument("--force", action="store_true", help="execute every solution again")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="the course's folder")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     root = options.root.resolve()
     scripts = selected(root, options.chapters)
     if not (root / "nbgrader_config.py").is_file():

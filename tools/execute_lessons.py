@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from sync_notebooks import LANGUAGE_INFO, BuildError, notebook_of, source_hash
+from sync_notebooks import LANGUAGE_INFO, BuildError, notebook_of, source_hash, write_bytes
 
 from autograder.stubs import content_hash
 
@@ -43,17 +43,16 @@ def execute(nb, root: Path, files: dict | None = None, allow_errors: bool = Fals
     nb = nbformat.from_dict(nb)
     with tempfile.TemporaryDirectory(prefix="lesson-") as scratch:
         folder = Path(scratch, "lesson")
-        for name, data in {"": None, **(files or {})}.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if data is not None:
-                path.write_bytes(data)
+        folder.mkdir()
+        for name, data in (files or {}).items():
+            write_bytes(folder / name, data)
         client = NotebookClient(
             nb,
             timeout=CELL_SECONDS,
             kernel_name="python3",
             allow_errors=allow_errors,
             coalesce_streams=True,
+            extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(folder)}},
         )
         started = []

@@ -178,7 +178,12 @@ def cell_text(cell, old, block: str) -> str:
     plain = v4.new_notebook(cells=[{**cell, "metadata": metadata}])
     plain.metadata["jupytext"] = {"cell_metadata_filter": "all", "notebook_metadata_filter": "-all"}
     lines = jupytext.writes(nbformat.from_dict(plain), fmt="py:percent").rstrip("\n").split("\n")
-    if old is not None and (cell.cell_type, cell.source) == (old.cell_type, old.source):
-        return "\n".join([lines[0], *block.split("\n")[1:]])
+    if old is not None:
+        (kind, text, *marks), (old_kind, old_text, *old_marks) = cell_content(cell), cell_content(old)
+        old_marker, *old_lines = block.split("\n")
+        if (kind, text) == (old_kind, old_text):
+            return "\n".join([lines[0], *old_lines])
+        if (kind, marks) == (old_kind, old_marks):
+            lines[0] = old_marker
     blank_lines = len(block) - len(block.rstrip("\n")) or 2
     return "\n".join(lines) + "\n" * blank_lines
