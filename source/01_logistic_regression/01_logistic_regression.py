@@ -226,7 +226,7 @@ plots.show(
 
 # %% nbgrader={"grade": false, "grade_id": "predict_proba", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def predict_proba(X, w):
-    """Return the probability of class 1 for each row of X, shape (m,); X has shape (m, d), w has shape (d,)."""
+    """Return the probability of class 1 for each row of X (m, d), weights w (d,)."""
     ### BEGIN SOLUTION
     return expit(X @ w)
     ### END SOLUTION
@@ -318,7 +318,7 @@ pd.DataFrame(
 
 # %% nbgrader={"grade": false, "grade_id": "nll", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def nll(y, p):
-    """Return the mean negative log-likelihood of the labels y under the probabilities p, both of shape (m,)."""
+    """Return the mean negative log-likelihood of labels y under probabilities p."""
     ### BEGIN SOLUTION
     p = np.clip(p, 1e-12, 1 - 1e-12)
     return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
@@ -437,7 +437,7 @@ plots.show(
 
 # %% nbgrader={"grade": false, "grade_id": "nll_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def nll_gradient(X, y, w):
-    """Return the gradient of the mean negative log-likelihood with respect to w, shape (d,)."""
+    """Return the gradient of the mean negative log-likelihood in w, shape (d,)."""
     ### BEGIN SOLUTION
     return X.T @ (expit(X @ w) - y) / len(y)
     ### END SOLUTION
@@ -502,7 +502,7 @@ check.close(
 
 # %%
 def pytorch_gradient(X, y, w):
-    """The stand-in for an unsolved exercise 1.4: PyTorch differentiates the loss by itself, as in chapter 3."""
+    """Stand in for an unsolved exercise 1.4: PyTorch differentiates by itself."""
     weight = torch.tensor(w, requires_grad=True)
     scores = torch.from_numpy(X) @ weight
     torch.nn.functional.binary_cross_entropy_with_logits(scores, torch.from_numpy(y)).backward()
@@ -514,7 +514,7 @@ by_hand = gradient(X, y, w_start)[0]
 
 
 def loss_at(w):
-    """Return the loss of the four points at the weight vector w, without a detour over clipped probabilities."""
+    """Return the loss at the weights w, straight from the scores: nothing to clip."""
     z = X @ w
     return np.mean(np.logaddexp(0, z) - y * z)
 
@@ -575,7 +575,7 @@ plots.show(
 
 # %% nbgrader={"grade": false, "grade_id": "training_loop", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def training_loop(gradient, w, learning_rate, epochs):
-    """Return the path of gradient descent from w, shape (epochs + 1, d); gradient(w) returns shape (d,)."""
+    """Return the path of gradient descent from w, shape (epochs + 1, d)."""
     ### BEGIN SOLUTION
     path = [w]
     for _ in range(epochs):
@@ -623,7 +623,7 @@ check.close(
 
 # %%
 def pytorch_descent(gradient, w, learning_rate, epochs):
-    """The stand-in for an unsolved exercise 1.5: PyTorch's plain gradient descent, fed with our gradient."""
+    """Stand in for an unsolved exercise 1.5: PyTorch's plain gradient descent."""
     weight = torch.tensor(w, requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=learning_rate)
     path = [w]
