@@ -1,0 +1,133 @@
+"""The marks that are in the gradebook, as rows for grades.csv and for a table.
+
+`write_csv` writes grades.csv whole or not at all. The rest reads the gradebook and changes nothing.
+"""
+
+import csv
+import os
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+
+from autograder.course import Course
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student's mark for one chapter; score None where there is no mark.
+
+    written: grade_ids that wait to be marked by hand. needs_human: something is wrong with the submission; an answer
+    that waits to be read is nothing wrong.
+    """
+
+    chapter: str
+    student: str
+    score: float | None
+    max_score: float | None
+    written: tuple[str, ...] = ()
+    status: str = ""
+    needs_human: bool = False
+
+    def with_note(self, note: str) -> "Row":
+        """The same row, flagged for a human with a further sentence."""
+        return replace(self, status=f"{self.status}; {note}" if self.status else note, needs_human=True)
+
+
+def read_marks(course: Course) -> dict[tuple[str, str], Row]:
+    """A row for each submission in the gradebook that was autograded, by (chapter, student); late penalties are off."""
+    rows = {}
+    with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
+        for assignment in gradebook.assignments:
+            for submission in assignment.submissions:
+                grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+                if all(grade.auto_score is None and grade.manual_score is None for grade in grades):
+                    continue
+                score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
+                waiting = tuple(sorted(grade.name for grade in grades if grade.needs_manual_grade))
+                key = (assignment.name, submission.student.id)
+                rows[key] = Row(*key, score, assignment.max_score, waiting, _words(grades, submission))
+    return rows
+
+
+def _words(grades, submission) -> str:
+    """How a submission stands, in words."""
+    words = "graded"
+    if submission.late_submission_penalty:
+        words += f", {submission.late_submission_penalty:g} off for being late"
+    unread = sorted(grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is None)
+    again = sorted(grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is not None)
+    if unread:
+        words += f"; to be marked by hand: {', '.join(unread)}"
+    if again:
+        words += f"; marked by hand before this grading, look again: {', '.join(again)}"
+    return words
+
+
+def students(course: Course) -> list[str]:
+    """The students that the gradebook knows."""
+    with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
+        return sorted(student.id for student in gradebook.students)
+
+
+def due_date(course: Course, chapter: str, student: str) -> str:
+    """The time by which a student has to hand in a chapter, as text; "" where none is set."""
+    with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
+        try:
+            due, extension = gradebook.find_assignment(chapter).duedate, None
+            extension = gradebook.find_submission(chapter, student).extension
+        except MissingEntry:
+            pass
+        return f"{due} {extension}" if due else ""
+
+
+def write_csv(path: Path, rows: list[Row]) -> None:
+    """Write the rows as comma-separated values, for any spreadsheet; a text that would be a formula there gets a '."""
+    names = [field.name for field in fields(Row) if field.name not in ("written", "needs_human")]
+    names.insert(names.index("status"), "needs_manual_grading")
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, names, extrasaction="ignore")
+            table.writeheader()
+            for row in rows:
+                values = dict(zip([field.name for field in fields(Row)], astuple(row), strict=True))
+                values["needs_manual_grading"] = "yes" if row.written or row.needs_human else "no"
+                table.writerow({name: _cell(value) for name, value in values.items()})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cell(value):
+    """A value for a spreadsheet: numbers short, missing ones empty, text harmless."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as a table for a terminal."""
+    lines = [("student", "chapter", "score", "of", "")]
+    for row in rows:
+        score = "no mark" if row.score is None else f"{row.score:g}"
+        most = "" if row.max_score is None else f"{row.max_score:g}"
+        lines.append((row.student or "?", row.chapter or "?", score, most, row.status))
+    return aligned(lines, right=(2, 3))
+
+
+def aligned(lines: list[tuple[str, ...]], right: tuple[int, ...] = ()) -> str:
+    """Lines of cells with their columns under each other; the columns in `right` end together."""
+    lines = [tuple(" ".join(cell.split()) for cell in line) for line in lines]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if position in right else cell.ljust(width)
+            for position, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

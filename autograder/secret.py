@@ -1,0 +1,34 @@
+"""The course's secret, from which each submission's hidden tests draw their own inputs.
+
+`course_secret` makes the file .course_secret, readable for its owner only, when there is none. Whoever has that file
+can work out the inputs of every hidden test, and without it no mark can be had again exactly: keep it, and out of git.
+"""
+
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+
+from autograder.course import Refusal
+
+
+def course_secret(root: Path) -> str:
+    """The secret of the course in folder `root`, 64 hexadecimal digits, made on first use; Refusal if it is damaged."""
+    path = Path(root) / ".course_secret"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+    secret = path.read_text(encoding="ascii", errors="replace").strip()
+    if not re.fullmatch("[0-9a-f]{64}", secret):
+        raise Refusal(f"{path} is damaged: put back the copy from your backup, or delete it to grade under a new one.")
+    return secret
+
+
+def submission_key(secret: str, student: str, chapter: str) -> str:
+    """EMBEDLAB_CHECK_KEY for one submission: HMAC-SHA256 of "student/chapter" under the secret, in hexadecimal."""
+    return hmac.new(secret.encode(), f"{student}/{chapter}".encode(), "sha256").hexdigest()

@@ -1,0 +1,169 @@
+"""What lies in submitted/: which notebooks can be graded, and in words what is wrong with the others.
+
+Reads files; changes nothing. A submission is submitted/STUDENT/CHAPTER/CHAPTER.ipynb. Whatever else is there is
+reported for a human to look at, and stops nobody else's grading.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nbgrader.utils import parse_utc
+
+from autograder.course import UNUSABLE_NAME
+from autograder.lesson import Lesson
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in for one chapter.
+
+    fault: why it cannot be graded, a sentence; "" if it can.
+    notes: sentences for a human, about a submission that can be graded.
+    missing: grade_ids of graded cells that the notebook lacks.
+    """
+
+    student: str
+    chapter: str
+    folder: Path
+    fault: str = ""
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def find_submissions(submitted: Path, lessons: dict[str, Lesson]) -> list[Submission]:
+    """Everything handed in, sorted by chapter and student, at most one Submission for each pair of them.
+
+    A notebook in a wrong place becomes a faulty submission of the chapter that its name tells, or of chapter "".
+    """
+    found, strays = {}, []
+    for entry in _entries(submitted):
+        if not entry.is_dir():
+            sentence = f"{entry.name} lies in no student's folder: move it to submitted/STUDENT/CHAPTER/"
+            strays.append(Submission("", _guess(entry, lessons), entry, sentence))
+        elif entry.name in lessons:
+            sentence = f"submitted/{entry.name} is in a student's place: it has to be submitted/STUDENT/{entry.name}/"
+            strays.append(Submission("", entry.name, entry, sentence))
+        else:
+            for child in _entries(entry):
+                if child.name in lessons and child.is_dir():
+                    found[entry.name, child.name] = inspect(entry.name, lessons[child.name], child)
+                else:
+                    strays += _strays(entry.name, child, lessons)
+            if not _entries(entry):
+                strays.append(Submission(entry.name, "", entry, f"submitted/{entry.name} is empty"))
+    for stray in strays:
+        key = (stray.student, stray.chapter)
+        known = found.get(key)
+        if known is None:
+            found[key] = stray
+        elif known.fault:
+            found[key] = replace(known, fault=f"{known.fault}; {stray.fault}")
+        else:
+            found[key] = replace(known, notes=(*known.notes, stray.fault))
+    return sorted(found.values(), key=lambda submission: (submission.chapter, submission.student))
+
+
+def inspect(student: str, lesson: Lesson, folder: Path) -> Submission:
+    """The submission in `folder`, with what is wrong with its files and cells."""
+    expected = f"{lesson.name}.ipynb"
+    notebooks = sorted(path.name for path in folder.glob("*.ipynb"))
+    others = ", ".join(name for name in notebooks if name != expected)
+    links = [path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink()]
+    fault, missing = "", ()
+    if UNUSABLE_NAME.search(student):
+        fault = "nbgrader cannot handle this folder's name: rename it, without *, ? or [ and without spaces at its ends"
+    elif folder.is_symlink() or folder.parent.is_symlink() or links:
+        fault = f"{links[0] if links else 'the folder'} is a link to somewhere else: put the file itself there"
+    elif expected not in notebooks and others:
+        fault = f"the notebook is called {others}: if it is the one that was meant, rename it to {expected}"
+    elif expected not in notebooks:
+        fault = f"there is no notebook in {student}/{lesson.name}: ask for {expected}"
+    else:
+        fault, missing = _notebook_fault(folder / expected, lesson)
+    fault = fault or _timestamp_fault(folder / "timestamp.txt")
+    notes = ()
+    if others and not fault:
+        notes = (f"{others} was handed in too and is not graded: see which one counts",)
+    if missing:
+        notes = (*notes, f"graded cells are missing from the notebook and count 0: {', '.join(missing)}")
+    return Submission(student, lesson.name, folder, fault, notes, missing)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted, without hidden files."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _strays(student: str, path: Path, lessons) -> list[Submission]:
+    """Faulty submissions for the notebooks at or below `path`, which is no chapter's folder."""
+    notebooks = [path] if path.suffix == ".ipynb" else sorted(path.rglob("*.ipynb")) if path.is_dir() else []
+    found = []
+    for notebook in notebooks:
+        chapter, place = _guess(notebook, lessons), notebook.relative_to(path.parents[1])
+        target = f"{student}/{chapter}/{chapter}.ipynb" if chapter else f"{student}/CHAPTER/CHAPTER.ipynb"
+        found.append(Submission(student, chapter, notebook, f"{place} lies in the wrong place: move it to {target}"))
+    if path.is_dir() and not notebooks:
+        chapter = _guess(path, lessons)
+        sentence = f"{student}/{path.name} is no chapter's folder and holds no notebook"
+        found.append(Submission(student, chapter, path, sentence))
+    return found
+
+
+def _guess(path: Path, lessons) -> str:
+    """The chapter whose name the file's name or one of the two folders above it starts with; "" if none."""
+    names = [path.stem, path.parent.name, path.parents[1].name]
+    return next((chapter for name in names for chapter in lessons if name.startswith(chapter)), "")
+
+
+def _notebook_fault(path: Path, lesson: Lesson) -> tuple[str, tuple[str, ...]]:
+    """Why the notebook cannot be graded ("" if it can), and the graded cells that it lacks."""
+    try:
+        data = path.read_bytes()
+        if not data.strip():
+            return f"{path.name} is an empty file: ask for it again", ()
+        notebook = json.loads(data)
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror}): give yourself the right to read it", ()
+    except (ValueError, RecursionError) as error:
+        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        return f"{path.name} is not a notebook (not valid JSON{where}): ask for it again", ()
+    version = notebook.get("nbformat") if isinstance(notebook, dict) else None
+    if isinstance(version, int) and version != 4:
+        return f"{path.name} is in notebook format {version}: open it in JupyterLab, save it, and hand that in", ()
+    if version is None or not _is_well_formed(notebook):
+        return f"{path.name} is not a notebook (JSON of another kind): ask for it again", ()
+    fields = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
+    found = Counter(field.get("grade_id") for field in fields)
+    repeated = [name for name, count in found.items() if name and count > 1]
+    if repeated:
+        return f"{path.name} has the cell {', '.join(map(str, repeated))} more than once: delete the copies", ()
+    graded = {field.get("grade_id") for field in fields if field.get("grade") or field.get("task")}
+    wanted = [cell.grade_id for cell in lesson.cells if cell.role in ("test", "written")]
+    return "", tuple(name for name in wanted if name not in graded)
+
+
+def _is_well_formed(notebook: dict) -> bool:
+    """Whether cells have the parts that reading them needs."""
+    cells = notebook.get("cells")
+    return isinstance(cells, list) and all(
+        isinstance(cell, dict)
+        and cell.get("cell_type") in ("code", "markdown", "raw")
+        and isinstance(cell.get("source"), str | list)
+        and isinstance(cell.get("metadata"), dict)
+        and isinstance(cell["metadata"].get("nbgrader", {}), dict)
+        and isinstance(cell["metadata"].get("nbgrader", {}).get("grade_id", ""), str)
+        for cell in cells
+    )
+
+
+def _timestamp_fault(path: Path) -> str:
+    """What is wrong with the time of handing in; "" if it is readable or not there."""
+    try:
+        text = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+        if text:
+            parse_utc(text)
+    except (OSError, ValueError, OverflowError):
+        return "timestamp.txt holds no date: write one such as 2026-03-01 12:00:00 UTC, or delete it"
+    return ""
