@@ -1,4 +1,4 @@
-"""`make build`: deterministic, complete or not at all, and never over an edit; `make sync`: every edit, and no more."""
+"""`make build`: deterministic, complete or not at all, and never over an edit."""
 
 import json
 import os
@@ -17,12 +17,9 @@ from lessons import (
     build_course,
     execute_lessons,
     execute_solved,
-    sync_notebooks,
     tiny_course,
 )
 from nbformat import v4
-
-from autograder.stubs import content
 
 CHAPTER = "01_tiny"
 
@@ -320,135 +317,6 @@ def test_running_and_saving_the_notebook_is_no_edit(course, no_execution):
     edit_pair(course, save_as_jupyterlab_does)
     before = snapshot(course)
     assert build(course, "--sync") == 0 and build(course) == 0
-    assert snapshot(course) == before
-
-
-# Taking edits back into the script.
-
-
-def sync(course) -> str:
-    """Sync, and return the script; its notebook must then hold the same and be overwritten by no later build."""
-    assert build(course, "--sync") == 0
-    script = script_of(course)
-    pair = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
-    assert content(pair) == content(sync_notebooks.notebook_of(script))
-    assert not sync_notebooks.edited(script.with_suffix(".ipynb"), sync_notebooks.notebook_of(script))
-    return script.read_text()
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_every_lesson_survives_being_taken_apart_and_put_together(script):
-    text, notebook = script.read_text(encoding="utf-8"), sync_notebooks.notebook_of(script)
-    assert sync_notebooks.merge(script, text, notebook, notebook) == text
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_an_edit_of_one_cell_of_a_lesson_changes_its_lines_only(script, tmp_path):
-    copy = tiny_course(tmp_path, script.read_text(encoding="utf-8"))
-    sync_notebooks.write_pair(copy)
-    notebook = nbformat.read(copy.with_suffix(".ipynb"), as_version=4)
-    for cell in notebook.cells:
-        cell.source += "\n# edited" if cell.cell_type == "code" else "\nedited"
-    nbformat.write(notebook, copy.with_suffix(".ipynb"))
-    diff = sync_notebooks.sync(copy).splitlines()[2:]
-    assert not [line for line in diff if line.startswith("-")]
-    assert {line for line in diff if line.startswith("+")} == {"+# edited"}
-    assert sum(line.startswith("+") for line in diff) == len(notebook.cells)
-
-
-def test_a_changed_cell_is_synced_and_the_others_keep_their_bytes(course):
-    unusual = TINY.replace("import base64, io\n", "import base64,io   # as written\n\n\n")
-    script_of(course).write_text(unusual)
-    assert build(course) == 0
-
-    def edit(notebook):
-        double = cell_called(notebook, "double")
-        double.source = double.source.replace("x * 2 + 0", "2 * x")
-
-    edit_pair(course, edit)
-    assert sync(course) == unusual.replace("x * 2 + 0", "2 * x")
-
-
-def test_an_edit_in_the_create_assignment_panel_is_synced(course):
-    def edit(notebook):
-        test = cell_called(notebook, "double_values").metadata.nbgrader
-        test.update(points=5, grade_id="double_numbers")
-
-    edit_pair(course, edit)
-    assert sync(course) == TINY.replace('"double_values"', '"double_numbers"').replace('"points": 3', '"points": 5')
-
-
-def test_a_cell_marked_in_the_panel_is_synced(course):
-    metadata = {
-        "grade": False,
-        "grade_id": "numbers",
-        "locked": True,
-        "schema_version": 3,
-        "solution": False,
-        "task": False,
-    }
-
-    def edit(notebook):
-        notebook.cells[0].metadata["nbgrader"] = metadata
-
-    edit_pair(course, edit)
-    assert sync(course) == TINY.replace("# %% [markdown]\n", f"# %% [markdown] nbgrader={json.dumps(metadata)}\n", 1)
-
-
-def test_added_moved_and_removed_cells_and_tags_are_synced(course):
-    def edit(notebook):
-        notebook.cells[0].metadata["tags"] = ["intro"]
-        notebook.cells[1:1] = [v4.new_markdown_cell("New text."), v4.new_code_cell("%matplotlib inline\n1 + 1")]
-        del notebook.cells[-3]  # the figure
-        why = notebook.cells[-2:]
-        notebook.cells[-2:] = []
-        notebook.cells[3:3] = why
-
-    edit_pair(course, edit)
-    text = sync(course)
-    blocks = text.split("\n# %%")
-    assert blocks[0].startswith('# %% [markdown] tags=["intro"]')
-    assert blocks[1:3] == [" [markdown]\n# New text.\n", "\n# %matplotlib inline\n1 + 1\n"]
-    assert blocks[3].startswith(" [markdown]\n# ## Exercise 1.2") and "hide-input" not in text
-    assert text.endswith("### END HIDDEN TESTS\n") and not text.endswith("\n\n")
-
-
-def test_edits_on_both_sides_are_refused_and_kept(course, capsys):
-    def edit(notebook):
-        notebook.cells[0].source += " Edited in JupyterLab."
-
-    edit_pair(course, edit)
-    change_script(course)
-    before = snapshot(course)
-    assert build(course, "--sync") == 1
-    assert "were both edited" in capsys.readouterr().err
-    assert snapshot(course) == before
-
-
-def test_the_same_edit_on_both_sides_is_no_conflict(course):
-    def edit(notebook):
-        notebook.cells[0].source = notebook.cells[0].source.replace("Numbers", "More numbers")
-
-    edit_pair(course, edit)
-    change_script(course)
-    assert build(course, "--sync") == 0 and build(course) == 0
-    assert notebook_in(course, "source").cells[0].source.startswith("# More numbers")
-
-
-def paste_a_picture(notebook):
-    notebook.cells[0]["attachments"] = {"a.png": {"image/png": "iVBORw0="}}
-
-
-def write_a_cell_marker(notebook):
-    notebook.cells[1].source += "\n# %% this would be a cell of its own"
-
-
-@pytest.mark.parametrize("edit", [paste_a_picture, write_a_cell_marker])
-def test_what_a_script_cannot_hold_is_refused_and_kept(course, capsys, edit):
-    edit_pair(course, edit)
-    before = snapshot(course)
-    assert build(course, "--sync") == 1
-    assert "something that a script cannot hold" in capsys.readouterr().err
     assert snapshot(course) == before
 
 
