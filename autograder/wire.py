@@ -18,30 +18,32 @@ REFERENCE = 0
 NATIVE_TYPES = (type(None), bool, float, str, bytes)
 
 
-def pack(value, handle=None, known=None) -> bytes:
+def pack(value, handle=None, known=None, record=None) -> bytes:
     """Return `value` as the bytes of one message.
 
     handle: called with each object that cannot go by value; returns a plain tuple that the other side's `handle`
     understands. Without it such objects raise NotByValue. Keys, members of sets and what is inside a frame are never
     handles: what holds such an object becomes a handle itself.
     known: maps the id of an object to such a tuple; looked up first, so that known objects go by reference.
+    record: a list that gets every container, array … sent by value, in the order in which `unpack` records its copies.
     Raises WireError when the value is too large, too deep (or contains itself), or not to be sent.
     """
-    data = _Writer(handle, known or {}).encode(value, 0, False)
+    data = _Writer(handle, known or {}, [] if record is None else record).encode(value, 0, False)
     if len(data) > MAX_BYTES:
         raise WireError(_TOO_LARGE)
     return data
 
 
-def unpack(data: bytes, handle=None):
+def unpack(data: bytes, handle=None, record=None):
     """Return the value of one message; `handle(*reference)` gives the object for each reference in it.
 
+    record: a list that gets every container, array … of the message, in the order of `pack`'s record.
     Raises WireError, and nothing else, on bytes that `pack` would not have written. Memory is bounded by the caps.
     """
     if type(data) is not bytes or len(data) > MAX_BYTES:
         raise WireError(f"a message must be bytes, at most {MAX_BYTES:,} of them")
     try:
-        (value,) = _Reader(handle).sequence(data, 0)
+        (value,) = _Reader(handle, [] if record is None else record).sequence(data, 0)
     except WireError:
         raise
     except Exception as error:
@@ -53,8 +55,8 @@ _TOO_LARGE = f"the value is too large: at most {MAX_BYTES:,} bytes, {MAX_STRING:
 
 
 class _Writer:
-    def __init__(self, handle, known):
-        self.handle, self.known = handle, known
+    def __init__(self, handle, known, record):
+        self.handle, self.known, self.record = handle, known, record
         self.size = self.items = 0
 
     def encode(self, value, depth, plain):
@@ -73,16 +75,22 @@ class _Writer:
             return msgpack.packb(value, unicode_errors="surrogatepass")
         if not plain and id(value) in self.known:
             return self._reference(self.known[id(value)], depth)
+        recorded = len(self.record)
         try:
             code, parts = parts_of(value)
             if code in DICTS:
-                return _extension(code, self._pairs(parts, depth + 1, plain))
-            inside = plain or code not in OPEN
-            return _extension(code, (self.encode(part, depth + 1, inside) for part in parts))
+                encoded = self._pairs(parts, depth + 1, plain)
+            else:
+                encoded = (self.encode(part, depth + 1, plain or code not in OPEN) for part in parts)
+            data = _extension(code, encoded)
         except NotByValue:
             if plain or self.handle is None:
                 raise
-        return self._reference(self.handle(value), depth)
+            del self.record[recorded:]
+            return self._reference(self.handle(value), depth)
+        if not plain:
+            self.record.append(value)
+        return data
 
     def _pairs(self, items, depth, plain):
         for key, value in items:
@@ -98,12 +106,15 @@ def _extension(code, encoded):
 
 
 class _Reader:
-    def __init__(self, handle):
-        self.handle = handle
+    def __init__(self, handle, record):
+        self.handle, self.record = handle, record
         self.items, self.work = MAX_ITEMS, 8 * MAX_BYTES
 
-    def sequence(self, data, depth):
-        """Yield the values in `data`, a row of msgpack scalars and extensions."""
+    def sequence(self, data, depth, plain=False, pairs=False):
+        """Yield the values in `data`, a row of msgpack scalars and extensions.
+
+        plain: no references may be inside; in `pairs` the first of every two is a key, and plain.
+        """
         self.work -= len(data)
         if depth > MAX_DEPTH or self.work < 0:
             raise WireError(f"the message is nested more than {MAX_DEPTH} levels deep, or too much in all")
@@ -112,10 +123,10 @@ class _Reader:
             read_size=size, max_buffer_size=size, max_array_len=0, max_map_len=0, unicode_errors="surrogatepass",
         )  # fmt: skip
         unpacker.feed(data)
-        for item in unpacker:
+        for position, item in enumerate(unpacker):
             self._count(1)
             if type(item) is msgpack.ExtType:
-                yield self._build(item, depth)
+                yield self._build(item, depth, plain or (pairs and position % 2 == 0))
             elif type(item) is int or type(item) in NATIVE_TYPES:
                 if type(item) is str and len(item) > MAX_STRING:
                     raise WireError("the message has a string that is too long")
@@ -125,17 +136,20 @@ class _Reader:
         if unpacker.tell() != len(data):
             raise WireError("the message is cut off")
 
-    def _build(self, item, depth):
-        parts = self.sequence(item.data, depth + 1)
+    def _build(self, item, depth, plain):
         if item.code == REFERENCE:
-            if self.handle is None:
+            if self.handle is None or plain:
                 raise WireError("the message has a reference where only plain values may be")
-            return self.handle(*parts)
+            return self.handle(*self.sequence(item.data, depth + 1, plain=True))
         if item.code not in BUILDERS:
             raise WireError("the message has a part of an unknown type")
         if item.code in HEAVY:
             self._count(HEAVY_COST)
-        return BUILDERS[item.code](parts)
+        parts = self.sequence(item.data, depth + 1, plain or item.code not in OPEN, item.code in DICTS)
+        value = BUILDERS[item.code](parts)
+        if not plain:
+            self.record.append(value)
+        return value
 
     def _count(self, cost):
         self.items -= cost

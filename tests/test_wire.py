@@ -49,8 +49,8 @@ ARRAYS = [
     np.array(3.5), np.zeros((0, 3)), np.arange(6).reshape(2, 3), np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     np.arange(10)[::3], np.arange(3, dtype=">i4"), np.array([True, False]), np.array(["a", "bcd", ""]),
     np.array([b"a", b"bc"]), np.array([1 + 2j, 3]), np.array([1.5], dtype=np.float16),
-    np.arange(2, dtype=np.longdouble), np.array(["ä🙂"], dtype=">U3"), np.float32(1.5), np.int64(-3), np.bool_(True), np.str_("abc"),
-    np.str_(""), np.bytes_(b"q"), np.complex64(1j), np.dtype("float32"), np.dtype("<U7"),
+    np.arange(2, dtype=np.longdouble), np.array(["ä🙂"], dtype=">U3"), np.float32(1.5), np.int64(-3), np.bool_(True),
+    np.str_("abc"), np.str_(""), np.bytes_(b"q"), np.complex64(1j), np.dtype("float32"), np.dtype("<U7"),
 ]  # fmt: skip
 TENSORS = [
     torch.arange(6).reshape(2, 3), torch.tensor(2.5), torch.tensor([1.5, -2]).to(torch.bfloat16), torch.zeros(0, 4),
