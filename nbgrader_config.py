@@ -21,7 +21,7 @@ c.CourseDirectory.ignore = [
 
 stock = GenerateAssignment.class_traits()["preprocessors"].default()
 ours = ["autograder.stubs.NamedStubs" if step is ClearSolutions else step for step in stock]
-c.GenerateAssignment.preprocessors = [*ours, "autograder.stubs.RecordContent"]
+c.GenerateAssignment.preprocessors = [*ours, "autograder.stubs.RunToTheEnd", "autograder.stubs.RecordContent"]
 
 # Hidden tests are hidden in the feedback pages too.
 stock = GenerateFeedback.class_traits()["preprocessors"].default()

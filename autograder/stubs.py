@@ -1,4 +1,4 @@
-"""nbgrader preprocessors for the students' version: stubs that name their exercise, and a record of what was generated.
+"""nbgrader preprocessors for the students' version: stubs that name their exercise, a tag, a record of what was made.
 
 They change the notebook that nbgrader is converting, in memory, and nothing else. nbgrader_config.py puts them into
 `nbgrader generate_assignment`, so `make build`, the stock command and the Create Assignment panel all give the same.
@@ -39,6 +39,17 @@ class NamedStubs(NbGraderPreprocessor):
         if number is None:
             raise ValueError(f"{grade_id!r} needs a heading before it such as '## Exercise 1.1: …'")
         return stub(Cell(cell.cell_type, cell.source, grade_id, "solution", 0.0, ()), number)
+
+
+class RunToTheEnd(NbGraderPreprocessor):
+    """Tag every exercise's cells `raises-exception`, so that JupyterLab's Run All goes on behind an unsolved one."""
+
+    def preprocess(self, nb, resources):
+        """Add the tag to `nb`'s solution and test cells."""
+        for cell in nb.cells:
+            if cell.cell_type == "code" and (is_grade(cell) or is_solution(cell)):
+                cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "raises-exception"})
+        return nb, resources
 
 
 class RecordContent(NbGraderPreprocessor):

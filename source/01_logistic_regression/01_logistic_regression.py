@@ -267,8 +267,13 @@ check.close(
 # How well does our deliberately bad weight do?
 
 # %%
+def pytorch_predict(X, w):
+    """Stand in for an unsolved exercise 1.2: the same as a layer of a neural network in PyTorch."""
+    return torch.nn.functional.linear(torch.from_numpy(X), torch.from_numpy(w)).sigmoid().numpy()
+
+
 w_start = np.array([-0.75])
-predict = check.ready("predict_proba", otherwise=lambda X, w: expit(X @ w), on=[(X, w_start)])
+predict = check.ready("predict_proba", otherwise=pytorch_predict, on=[(X, w_start)])
 p_start = predict(X, w_start)
 
 assert np.allclose(p_start, [0.6792, 0.0953, 0.8176, 0.0474], atol=5e-5)
