@@ -36,6 +36,8 @@ MARKERS = [
     'python_version >= "3.12"',
     'python_version >= "3.13"',
 ]
+# What PyTorch's builds for NVIDIA devices bring along; the course needs no GPU.
+GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
 HEADER = """\
 # Exact versions of everything the course needs, on Linux, macOS and Windows with Python 3.11 to 3.13.
 # Written by tools/write_lock.py from pyproject.toml; do not edit.
@@ -74,7 +76,7 @@ def closure(environment: dict[str, str], direct: list[Requirement]) -> dict[str,
         requirement = queue.pop()
         name = canonicalize_name(requirement.name)
         new_extras = requirement.extras - needed.get(name, set())
-        if name in needed and not new_extras:
+        if name.startswith(GPU_PACKAGES) or name in needed and not new_extras:
             continue
         needed.setdefault(name, set()).update(new_extras)
         try:
