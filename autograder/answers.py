@@ -17,8 +17,9 @@ import warnings
 import numpy as np
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.protocol import MAX_PRINTED, MAX_WARNINGS, describe_error, is_mutable, rebuild_error, type_name
-from autograder.wire import WireError, pack, unpack
+from autograder.protocol import MAX_PRINTED, MAX_WARNINGS, describe_error, is_mutable, rebuild_error
+from autograder.wire import pack, unpack
+from autograder.wire_types import type_name
 
 BODY_MAGICS = ("time", "capture")
 
@@ -119,7 +120,7 @@ class Answers:
             after = {i: self._content(value, known) for i, value in arguments.items()}
             reply["changes"] = {i: content for i, content in after.items() if content != before[i]}
             return pack(reply, self._refer, known)
-        except WireError as error:
+        except BaseException as error:
             return pack(self._failure(error))
 
     def _failure(self, error):
@@ -142,7 +143,7 @@ class Answers:
         if number is None:
             number = self.next_number = self.next_number + 1
             self.objects[number], self.numbers[id(value)] = value, number
-        return "answer", number, type_name(value)[:60]
+        return "answer", number, type_name(type(value))[:60]
 
     def _resolve(self, kind, *reference):
         """The object for a reference from the tests' side."""

@@ -11,7 +11,6 @@ import copy
 import functools
 import io
 import os
-import random
 import sys
 import tempfile
 import types
@@ -23,7 +22,7 @@ import numpy as np
 from autograder.answers import Answers, error_lines, run_cell
 from autograder.lesson import Exercise, Lesson
 from autograder.protocol import is_mutable
-from autograder.proxies import Tests
+from autograder.proxies import RemoteAnswer
 from embedlab import check
 from embedlab.describe import raised
 
@@ -51,10 +50,9 @@ def run_exercise(lesson: Lesson, exercise: Exercise, answer: str, *, proxied: bo
         prepared = _prepared(lesson)
         answer_side = _copied(prepared.before(exercise))
         test_side = _copied(prepared.before(exercise)) if proxied else answer_side
-        random.seed(0)
-        np.random.seed(0)
+        check.seed(0)
         filename = f"<answer {exercise.grade_id}>"
-        answers, tests = Answers(answer_side, filename), Tests(test_side)
+        answers, tests = Answers(answer_side, filename), RemoteAnswer(test_side)
         answers.exchange, tests.exchange = tests.serve, answers.serve
         try:
             answers.run(answer)

@@ -10,6 +10,8 @@ from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
 
+from autograder.wire_types import type_name
+
 MAX_MESSAGE = 2000
 MAX_PRINTED = 20_000
 MAX_WARNINGS = 20
@@ -44,11 +46,6 @@ def clean(text, limit=MAX_MESSAGE) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
-def type_name(value) -> str:
-    """The name of the type of `value`, past any metaclass of an answer's making."""
-    return type.__dict__["__name__"].__get__(type(value))
-
-
 def describe_error(error: BaseException) -> tuple:
     """(name, names of the builtin types among its bases, message, undefined name or None), whatever the error does."""
     try:
@@ -57,7 +54,7 @@ def describe_error(error: BaseException) -> tuple:
         text = UNREADABLE
     bases = tuple(BUILTIN_NAMES[kind] for kind in type.mro(type(error)) if kind in BUILTIN_NAMES)
     missing = error.name if type(error) is NameError and type(error.name) is str else None
-    return type_name(error), bases, text, missing
+    return type_name(type(error)), bases, text, missing
 
 
 def rebuild_error(description) -> Exception:

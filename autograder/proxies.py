@@ -26,7 +26,7 @@ abs add and array array_function array_ufunc bool bytes ceil complex copy deepco
 float floor floordiv ge gt hash iadd iand ifloordiv ilshift imatmul imod imul index int invert ior ipow
 irshift isub itruediv ixor le lshift lt matmul mod mro_entries mul ne neg or pos pow radd rand rdivmod reduce
 reduce_ex rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift rshift rsub rtruediv rxor setattr setitem
-sub torch_function truediv trunc xor
+sub truediv trunc xor
 """.split()
 
 
@@ -112,7 +112,7 @@ def _checked_reply(reply):
     return reply | {"changes": changes, "warnings": caught, "printed": printed}
 
 
-class Tests:
+class RemoteAnswer:
     """One test process's view of one answer; also what `embedlab.check.remote` is set to.
 
     lesson: the namespace of the lesson so far; its functions, classes and modules cross by name.
@@ -268,11 +268,14 @@ class Tests:
 
 
 def _import_path(value):
-    """(module, qualified name) under which any process can import `value`, or None."""
-    module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(path, str) or module == "__main__" or module not in sys.modules:
-        return None
-    found = sys.modules[module]
-    for name in path.split("."):
-        found = getattr(found, name, None)
-    return (module, path) if found is value else None
+    """(module, qualified name) under which any process can import `value`, or None; "GeneratorType" is in `types`."""
+    module, qualified_name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    name = getattr(value, "__name__", None)
+    for place in ((module, qualified_name), (module, name), ("types", f"{name}".title() + "Type")):
+        if all(isinstance(part, str) for part in place) and place[0] != "__main__" and place[0] in sys.modules:
+            found = sys.modules[place[0]]
+            for part in place[1].split("."):
+                found = getattr(found, part, None)
+            if found is value:
+                return place
+    return None

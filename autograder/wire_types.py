@@ -50,6 +50,11 @@ class NotByValue(WireError):
     """A value of a type that does not travel by value."""
 
 
+def type_name(kind: type) -> str:
+    """The name of `kind`, past any metaclass of an answer's making."""
+    return type.__dict__["__name__"].__get__(kind)
+
+
 PYTHON_TYPES = {
     list: (LIST, list.__iter__),
     tuple: (TUPLE, tuple.__iter__),
@@ -79,16 +84,16 @@ def parts_of(value):
         return code, parts(value)
     if kind is np.ndarray or kind in SCALAR_TYPES:
         return (ARRAY if kind is np.ndarray else SCALAR), _array_parts(np.asarray(value))
-    if isinstance(value, np.dtype) and DTYPE.fullmatch(value.str):
+    if issubclass(kind, np.dtype) and DTYPE.fullmatch(value.str):
         return DTYPES, (value.str,)
     if kind is np.random.Generator and type(value.bit_generator) in BIT_GENERATORS.values():
         return GENERATOR, (value.bit_generator.state,)
-    library = str(kind.__module__).partition(".")[0]
+    library = str(type.__dict__["__module__"].__get__(kind)).partition(".")[0]
     if library in LIBRARIES and library in sys.modules:
         found = LIBRARIES[library](value, kind)
         if found:
             return found
-    raise NotByValue(f"an object of type {kind.__name__} cannot be sent by value")
+    raise NotByValue(f"an object of type {type_name(kind)} cannot be sent by value")
 
 
 def _array_parts(array):
