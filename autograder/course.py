@@ -56,7 +56,8 @@ def open_course(root: Path, db_url: str | None = None) -> Course:
         raise Refusal(f"{root} is not a course, it has no nbgrader_config.py: go to the course's folder or use --root.")
     if UNUSABLE_NAME.search(str(root)):
         raise Refusal(f"nbgrader cannot work in {root}: move the course to a folder without *, ? or [ in its path.")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    programs = [str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep)]
+    os.environ["PATH"] = os.pathsep.join(dict.fromkeys(programs))
     if shutil.which("alembic") is None:
         raise Refusal("nbgrader needs the program alembic, which is missing here: run `python3.11 tools/install.py`.")
     config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()

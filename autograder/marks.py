@@ -72,15 +72,14 @@ def students(course: Course) -> list[str]:
         return sorted(student.id for student in gradebook.students)
 
 
-def due_date(course: Course, chapter: str, student: str) -> str:
-    """The time by which a student has to hand in a chapter, as text; "" where none is set."""
+def standing(course: Course, chapter: str, student: str) -> str:
+    """The gradebook's own id for a submission, and when it was due, as text; "" where it does not know it."""
     with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
         try:
-            due, extension = gradebook.find_assignment(chapter).duedate, None
-            extension = gradebook.find_submission(chapter, student).extension
+            submission = gradebook.find_submission(chapter, student)
         except MissingEntry:
-            pass
-        return f"{due} {extension}" if due else ""
+            return ""
+        return f"{submission.id} {submission.assignment.duedate} {submission.extension}"
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:

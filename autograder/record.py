@@ -12,7 +12,7 @@ import nbgrader
 
 import embedlab
 from autograder.course import Course
-from autograder.marks import due_date
+from autograder.marks import standing
 from autograder.secret import submission_key
 from autograder.submissions import Submission
 
@@ -38,8 +38,7 @@ def fingerprint(course: Course, submission: Submission, secret: str) -> str:
     parts = [
         nbgrader.__version__,
         submission_key(secret, submission.student, submission.chapter),
-        due_date(course, submission.chapter, submission.student),
-        course.db_url,
+        standing(course, submission.chapter, submission.student),
         [repr(cell) for cell in lesson.cells if cell.grade_id],
         _digests(submission.folder, "*"),
         _digests(lesson.path.parent, "*", without=(lesson.path.name, lesson.path.with_suffix(".ipynb").name)),
