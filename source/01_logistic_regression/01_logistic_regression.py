@@ -266,6 +266,7 @@ check.close(
 # %% [markdown]
 # How well does our deliberately bad weight do?
 
+
 # %%
 def pytorch_predict(X, w):
     """Stand in for an unsolved exercise 1.2: the same as a layer of a neural network in PyTorch."""
