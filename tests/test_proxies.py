@@ -184,6 +184,27 @@ def test_handles_that_are_gone_are_released():
     assert len(pair.answers.objects) < 5 and len(pair.answers.numbers) == len(pair.answers.objects)
 
 
+def test_a_handle_that_dies_while_its_object_is_on_the_way_back_is_not_released():
+    pair = Pair("""
+        class Node: value = 5
+        root = Node()
+        def get(): return root
+        def call(f):
+            f()
+            return root
+    """)
+    held = [pair.get()]
+    root = pair.call(held.clear)
+    assert pair.get() is root and root.value == 5
+
+
+def test_changes_find_their_argument_behind_one_that_crosses_by_name():
+    pair = Pair("def f(table, x): x.append(table['a'])", "table = {'a': [1], len: 2}")
+    x = []
+    pair.f(pair.lesson["table"], x)
+    assert x == [[1]] and pair.lesson["table"]["a"] == [1]
+
+
 def test_is_a_is_asked_on_the_answers_side():
     pair = Pair("class Base: pass\nclass Model(Base): pass\nmodel = Model()\ndef stream(): yield 1")
     assert pair.tests.is_a(pair.model, pair.Base) and not pair.tests.is_a(pair.model, dict)
@@ -489,14 +510,14 @@ REPLIES = {
     "both value and error": reply(GOOD | {"error": ("ValueError", (), "", None)}),
     "unknown reference": reply(GOOD | {"value": Reference("file", "/etc/passwd")}),
     "argument that is not there": reply(GOOD | {"value": Reference("argument", 99)}),
-    "argument -1": reply(GOOD | {"value": Reference("argument", -1)}),
+    "argument -2": reply(GOOD | {"value": Reference("argument", -2)}),
     "the request itself": reply(GOOD | {"value": Reference("argument", 2)}),
     "callable that is not there": reply(GOOD | {"value": Reference("tests", 0)}),
     "import": reply(GOOD | {"value": Reference("import", "os", "system")}),
     "global": reply(GOOD | {"value": Reference("global", "np")}),
     "changes that are no dict": reply(GOOD | {"changes": [1]}),
     "changes of objects": reply(GOOD | {"changes": Reference("answer", 1, "dict")}),
-    "change of argument -1": reply(GOOD | {"changes": {-1: pack([])}}),
+    "change of argument -2": reply(GOOD | {"changes": {-2: pack({"a": 1})}}),
     "change of argument 99": reply(GOOD | {"changes": {99: pack([])}}),
     "change of type": reply(GOOD | {"changes": {0: pack({})}}),
     "change with broken content": reply(GOOD | {"changes": {0: b"\xff\xff"}}),
@@ -625,6 +646,11 @@ def test_runs_do_not_see_what_earlier_runs_did_to_the_lessons_data(tiny):
     assert run_exercise(*tiny, spoil, proxied=False)[0].points == 0
     assert run_exercise(*tiny, spoil, proxied=True)[0].points == 2, "the tests have data of their own"
     assert run_exercise(*tiny, "def scaled(x): return 3 * X", proxied=False)[0].points == 2
+
+
+def test_the_lessons_functions_use_the_data_of_their_own_side(tiny):
+    answer = "X += 1\nassert double_lesson(0)[0] == 4\ndef scaled(x): return 3 * np.array([1.0, 2.0])"
+    assert run_exercise(*tiny, answer, proxied=True)[0].message == ""
 
 
 def test_a_lesson_that_fails_before_the_exercise_is_said_to(tiny):

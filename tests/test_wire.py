@@ -197,6 +197,14 @@ def test_what_is_not_plain_goes_to_the_handle_callback_or_nowhere(value):
         unpack(data)
 
 
+@pytest.mark.parametrize("code", [wire_types.SET, wire_types.DICT, wire_types.SLICE, wire_types.INDEX])
+def test_references_inside_plain_values_are_refused(code):
+    reference = pack(object(), handle=lambda value: ("ref", 1))
+    with pytest.raises(WireError, match="reference"):
+        unpack(extension(code, reference, part(1)), handle=lambda *reference: "x")
+    assert unpack(extension(wire_types.LIST, reference), handle=lambda *reference: "x") == ["x"]
+
+
 def test_known_objects_go_by_reference():
     array = np.zeros(3)
     data = pack({"same": array, "other": np.ones(1)}, known={id(array): ("argument", 0)})
