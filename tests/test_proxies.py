@@ -1,10 +1,7 @@
-"""The two sides of a graded call: what crosses, what is refused, and what hostile answers cannot do."""
+"""The tests' side: what crosses, what a handle refuses, and replies that no honest answer sends."""
 
 import builtins
 import collections
-import contextlib
-import io
-import textwrap
 import types
 import warnings
 
@@ -12,59 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from two_sides import EVIL, Pair
 
 from autograder import protocol, proxies
-from autograder.answers import Answers, error_lines
-from autograder.lesson import Cell, Exercise, Lesson
-from autograder.loopback import run_exercise
 from autograder.proxies import AnswerError, Handle, RemoteAnswer
 from autograder.wire import WireError, pack, unpack
 from embedlab import check
-
-
-class Pair:
-    """A lesson namespace, an answer to it, and the tests' view: `pair.name` is the answer's object of that name."""
-
-    def __init__(self, answer, lesson=""):
-        sides = [{"np": np, "__name__": "__main__"} for _ in range(2)]
-        for side in sides:
-            exec(textwrap.dedent(lesson), side)
-        self.lesson = sides[1]
-        self.answers, self.tests = Answers(sides[0]), RemoteAnswer(sides[1])
-        self.answers.exchange, self.tests.exchange = self.tests.serve, self.answers.serve
-        self.answers.run(textwrap.dedent(answer))
-
-    def __getattr__(self, name):
-        return self.tests.name(name)
-
-
-@pytest.fixture(autouse=True)
-def no_remote_left_behind():
-    yield
-    assert check.remote is None
-
-
-EVIL = """
-    class Evil:
-        def __init__(self): self.value = 3
-        def always(self, *args, **kwargs): return True
-        __eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = __contains__ = always
-        def itself(self, *args, **kwargs): return self
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __abs__ = __neg__ = __truediv__ = itself
-        def zero(self, *args, **kwargs): return 0
-        __hash__ = __len__ = __int__ = __index__ = zero
-        def __float__(self): return 0.0
-        def __bool__(self): return True
-        def __array__(self, *args, **kwargs): return np.zeros(3)
-        def __array_ufunc__(self, *args, **kwargs): return np.True_
-        def __array_function__(self, *args, **kwargs): return True
-        def __reduce__(self): return print, ("unpickled",)
-        def __getitem__(self, key): return [10, 20, 30][key]
-        def __iter__(self): return iter([10, 20, 30])
-        def method(self, x): return x + self.value
-        def __torch_function__(self, *args, **kwargs): return True
-    def sigmoid(z): return Evil()
-"""
 
 
 def test_plain_values_cross_and_all_else_is_a_handle_named_like_its_type():
@@ -349,140 +299,6 @@ def test_generators_stream_and_are_capped(monkeypatch):
         list(pair.count())
 
 
-ERRORS = {
-    "ValueError('wrong shape')": (ValueError, "ValueError", "wrong shape"),
-    "KeyError('w')": (KeyError, "KeyError", "'w'"),
-    "FileNotFoundError(2, 'No file', 'x')": (FileNotFoundError, "FileNotFoundError", "[Errno 2] No file: 'x'"),
-    "NotImplementedError": (NotImplementedError, "NotImplementedError", ""),
-    "np.linalg.LinAlgError('Singular matrix')": (ValueError, "LinAlgError", "Singular matrix"),
-    "type('Mine', (TypeError,), {})('own type')": (TypeError, "Mine", "own type"),
-    "SystemExit(3)": (AnswerError, "SystemExit", "3"),
-    "KeyboardInterrupt": (AnswerError, "KeyboardInterrupt", ""),
-    "GeneratorExit": (AnswerError, "GeneratorExit", ""),
-    "StopIteration(5)": (AnswerError, "StopIteration", "5"),
-    "BaseException('b')": (AnswerError, "BaseException", "b"),
-    "UnicodeDecodeError('utf-8', b'x', 0, 1, 'bad')": (AnswerError, "UnicodeDecodeError", "'utf-8' codec"),
-    "ExceptionGroup('many', [ValueError(1)])": (AnswerError, "ExceptionGroup", "many (1 sub-exception)"),
-    "type('bad name\\x1b', (Exception,), {})('x')": (AnswerError, "AnswerError", "x"),
-    "ValueError('a' * 10**6)": (ValueError, "ValueError", "a" * 1999 + "…"),
-    "ValueError('\\x1b[31mred')": (ValueError, "ValueError", "�[31mred"),
-    "OSError": (OSError, "OSError", ""),
-    "Hostile()": (AnswerError, "Hostile", protocol.UNREADABLE),
-    "Text()": (AnswerError, "Text", "plain"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("expression", ERRORS)
-def test_errors_of_an_answer_arrive_as_harmless_exceptions(expression):
-    kind, name, text = ERRORS[expression]
-    pair = Pair(f"""
-        class Str(str):
-            def __getitem__(self, key): raise SystemExit
-        class Hostile(Exception):
-            def __str__(self): raise SystemExit
-        class Text(Exception):
-            def __str__(self): return Str("plain")
-        def f(): raise {expression}
-    """)
-    with pytest.raises(Exception) as caught:
-        pair.f()
-    assert isinstance(caught.value, kind) and type(caught.value).__name__ == name
-    assert str(caught.value) == text or (name == "UnicodeDecodeError" and text in str(caught.value))
-    assert isinstance(caught.value, Exception) and not isinstance(caught.value, protocol.ITERATION_ENDS)
-
-
-def test_an_answer_cannot_end_a_loop_of_the_test():
-    pair = Pair("def f(x): raise StopIteration")
-    with pytest.raises(AnswerError):
-        list(map(pair.f, [1, 2, 3]))
-
-
-def test_a_name_that_is_not_defined_inside_the_answer_is_named():
-    pair = Pair("def f(): return absent")
-    with pytest.raises(NameError) as caught:
-        pair.f()
-    assert caught.value.name == "absent"
-
-
-def test_endless_recursion_in_an_answer_is_an_error_like_any_other():
-    pair = Pair("def f(n): return f(n + 1)\ndef g(): return 1")
-    with pytest.raises(RecursionError):
-        pair.f(0)
-    assert pair.g() == 1
-
-
-def test_warnings_of_an_answer_are_warnings_of_the_test():
-    pair = Pair("""
-        import warnings
-        class Own(RuntimeWarning): pass
-        def naive(z): return 1 / (1 + np.exp(-z))
-        def own(): warnings.warn(Own("mine"))
-        def many():
-            for i in range(100): warnings.warn(str(i))
-    """)
-    with pytest.raises(check.CheckFailure, match="must not overflow, but it warned: overflow"):
-        with check.no_warnings("sigmoid must not overflow"):
-            pair.naive(np.array([-1000.0]))
-    with pytest.warns(RuntimeWarning, match="mine"):
-        pair.own()
-    with pytest.warns(UserWarning) as caught:
-        pair.many()
-    assert len(caught) == protocol.MAX_WARNINGS
-
-
-def test_prints_are_kept_by_call_and_capped():
-    pair = Pair("""
-        import sys
-        def say(text):
-            print(text)
-            print("!", file=sys.stderr)
-        def flood():
-            for _ in range(10**4): print("x" * 100)
-    """)
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        pair.say("hello")
-        pair.flood()
-    (first, text), (second, flood) = pair.tests.prints
-    assert (first, text, second) == ("say(...)", "hello\n!\n", "flood(...)")
-    assert len(flood) == protocol.MAX_PRINTED and out.getvalue() == text + flood
-
-
-def test_gradients_are_computed_on_the_answers_side():
-    pair = Pair("import torch\ndef loss(w, x): return (w * x).sum()\ndef cut(w, x): return (w.detach() * x).sum()")
-    with remote(pair.tests):
-        (found,) = check.gradient(pair.loss, [np.ones(2), torch.tensor([3.0, 4.0])], [0])
-        assert found.tolist() == [3, 4]
-        with pytest.raises(check.CheckFailure, match="was the graph cut"):
-            check.gradient(pair.cut, [np.ones(2), torch.ones(2)], [0])
-
-
-def test_seed_seeds_the_answers_side():
-    pair = Pair("import random\ndef draw(): return random.random(), np.random.rand()")
-    with remote(pair.tests):
-        check.seed(5)
-        first = pair.draw()
-        check.seed(5)
-        assert pair.draw() == first
-
-
-@contextlib.contextmanager
-def remote(tests):
-    check.remote = tests
-    try:
-        yield
-    finally:
-        check.remote = None
-
-
-def test_values_that_are_too_large_to_send_are_an_error_with_a_reason():
-    pair = Pair("def big(): return [0] * (10**6 + 1)\ndef loop():\n    x = []\n    x.append(x)\n    return x")
-    with pytest.raises(AnswerError, match="more than 1,000,000 elements"):
-        pair.big()
-    with pytest.raises(AnswerError, match="contains itself"):
-        pair.loop()
-
-
 def answering(reply):
     """A tests' side whose other side answers every request with `reply`."""
     tests = RemoteAnswer({})
@@ -567,96 +383,3 @@ def test_the_answers_requests_for_callbacks_are_checked_too():
     tests = RemoteAnswer({})
     for request in (b"", pack(1), pack((0, (), {})), pack((-1, (), {})), pack(("x", (), {}))):
         assert "error" in unpack(tests.serve(request))
-
-
-def test_magics_and_shell_commands_do_nothing(tmp_path):
-    pair = Pair(f"""
-!touch {tmp_path}/made
-%pip install something
-files = !ls
-%time x = 3
-%matplotlib inline
-np.exp?
-def f(): return x
-""")
-    assert pair.f() == 3 and pair.files == [] and not list(tmp_path.iterdir())
-    timed = Pair("%%time\ndef f(): return 4")
-    assert timed.f() == 4
-    assert isinstance(Pair("%%bash\ntouch x\n").get_ipython, Handle)
-
-
-def test_error_lines_are_those_of_the_answer():
-    answers = Answers({}, "<answer x>")
-    with pytest.raises(ZeroDivisionError) as caught:
-        answers.run("def f(x):\n    return 1 / x\nf(0)")
-    assert error_lines(caught.value, "<answer x>") == "line 3: f(0)\nline 2: return 1 / x"
-    with pytest.raises(SyntaxError) as caught:
-        answers.run("x = 1\ny = = 2")
-    assert error_lines(caught.value, "<answer x>") == "line 2: y = = 2"
-
-
-LESSON = """
-import numpy as np
-from embedlab import check
-X = np.array([1.0, 2.0])
-def double_lesson(x): return 2 * X
-"""
-TEST = 'check.close(scaled(X), [3.0, 6.0], call="scaled(X)")\ncheck.close(X, [1.0, 2.0], call="X")'
-
-
-@pytest.fixture
-def tiny():
-    """A lesson with one exercise, and that exercise: scale X by 3; worth 2 points."""
-    solution = Cell("code", "def scaled(x):\n    return 3 * x", "scaled", "solution", 0.0, ())
-    test = Cell("code", TEST, "scaled_values", "test", 2.0, ())
-    exercise = Exercise("scaled", "1.1", 1, solution, (test,), frozenset({"scaled"}))
-    cells = (Cell("code", LESSON, None, "lesson", 0.0, ()), solution, test)
-    return Lesson("01_tiny", "01_tiny.py", cells, (exercise,)), exercise
-
-
-@pytest.mark.parametrize("proxied", [False, True])
-@pytest.mark.parametrize(
-    ("answer", "points", "message"),
-    [
-        ("def scaled(x): return 3 * x", 2, ""),
-        ("def scaled(x): return 2 * x", 0, "`scaled(X)` returned `[2., 4.]`, expected `[3., 6.]`"),
-        ("def scaled(x): return double_lesson(x) + X", 2, ""),
-        ("def scaled(x):\n    x *= 3\n    return x", 0, "`X` returned `[3., 6.]`, expected `[1., 2.]`"),
-        ("X[:] = 0", 0, "`scaled` is not defined"),
-        ("def scaled(x) return", 0, "the cell raised SyntaxError"),
-        ("1 / 0", 0, "the cell raised ZeroDivisionError: division by zero (line 1: 1 / 0)"),
-        ("raise SystemExit", 0, "the cell raised SystemExit"),
-        ("def scaled(x): raise SystemExit(1)", 0, "`scaled(X)` raised SystemExit: 1"),
-        ("def scaled(x): return {}[0]", 0, "`scaled(X)` raised KeyError: 0"),
-        ("class scaled: pass", 0, "scaled"),
-        (textwrap.dedent(EVIL) + "scaled = sigmoid", 0, "`scaled(X)` returned an object of type Evil"),
-        ("def scaled(x): return undefined", 0, "`undefined` is not defined"),
-        ("def scaled(x):\n    check.close = lambda *a, **k: None\n    raise ValueError", 0, "ValueError"),
-    ],
-)
-def test_verdicts_are_the_same_directly_and_through_proxies(tiny, answer, points, message, proxied, monkeypatch):
-    monkeypatch.setattr(check, "close", check.close)
-    (verdict,) = run_exercise(*tiny, answer, proxied=proxied)
-    assert (verdict.grade_id, verdict.points, verdict.max_points) == ("scaled_values", points, 2)
-    assert message in verdict.message and bool(verdict.message) == (points == 0)
-
-
-def test_runs_do_not_see_what_earlier_runs_did_to_the_lessons_data(tiny):
-    spoil = "X[:] = 0\ndef scaled(x): return 3 * x"
-    assert run_exercise(*tiny, spoil, proxied=False)[0].points == 0
-    assert run_exercise(*tiny, spoil, proxied=True)[0].points == 2, "the tests have data of their own"
-    assert run_exercise(*tiny, "def scaled(x): return 3 * X", proxied=False)[0].points == 2
-
-
-def test_the_lessons_functions_use_the_data_of_their_own_side(tiny):
-    answer = "X += 1\nassert double_lesson(0)[0] == 4\ndef scaled(x): return 3 * np.array([1.0, 2.0])"
-    assert run_exercise(*tiny, answer, proxied=True)[0].message == ""
-
-
-def test_a_lesson_that_fails_before_the_exercise_is_said_to(tiny):
-    lesson, exercise = tiny
-    broken = Lesson(
-        "01_broken", "01_broken.py", (Cell("code", "1 / 0", None, "lesson", 0.0, ()), *lesson.cells[1:]), ()
-    )
-    with pytest.raises(RuntimeError, match="01_broken.py: a cell raised ZeroDivisionError"):
-        run_exercise(broken, exercise, "pass", proxied=True)
