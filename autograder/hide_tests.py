@@ -12,6 +12,7 @@ from nbgrader.utils import is_grade, is_solution
 from autograder.lesson import visible
 
 CELL_FRAME = re.compile(r"^\s*Cell\s+In\s*\[(\d+)\]")
+EXPLAINED = re.compile(r"^\w+: `(.+?)` (?:raised|is not defined)")
 HIDDEN_MARKER = "### BEGIN HIDDEN TESTS"
 
 
@@ -27,13 +28,19 @@ class HideTests(NbGraderPreprocessor):
                 cell.outputs = [output for output in cell.outputs if output.output_type == "error"]
             for output in cell.outputs:
                 if output.output_type == "error":
-                    output.traceback = self._students_lines(output, cell.execution_count)
+                    output.traceback = self._students_lines(output, cell)
         return cell, resources
 
     @staticmethod
-    def _students_lines(error, test_count):
-        """The traceback's frames in notebook cells other than the test's own, then the message."""
+    def _students_lines(error, cell):
+        """The traceback's frames in notebook cells other than the test `cell`, then the message."""
         plain = [strip_ansi(part) for part in error.traceback]
         frames = [CELL_FRAME.match(part) for part in plain]
-        own = [part for part, frame in zip(plain, frames, strict=True) if frame and int(frame[1]) != test_count]
-        return [*own, f"{error.ename}: {error.evalue}"]
+        own = [part for part, frame in zip(plain, frames, strict=True) if frame and int(frame[1]) != cell.execution_count]
+        return [*own, _sentence(plain, cell.source) or f"{error.ename}: {error.evalue}"]
+
+
+def _sentence(plain, source):
+    """The sentence of `embedlab.explain` at the head of a traceback, if the call that it quotes stands in `source`."""
+    called = EXPLAINED.match(plain[0]) if plain else None
+    return plain[0] if called and called[1] in " ".join(source.split()) else None

@@ -261,8 +261,8 @@ def ready(name, otherwise, on):
     """Return the student's function `name` if it works, else `otherwise`, and print which one the lesson goes on with.
 
     otherwise: a function that does the same, from a library or with recorded values.
-    on: a list of argument tuples. The student's function is used if it gives `otherwise`'s numbers on all of them;
-    whatever it raises or returns, the lesson goes on.
+    on: a list of argument tuples. The student's function is used if it gives `otherwise`'s numbers on all of them and
+    leaves its arguments as they were; whatever it raises or returns, the lesson goes on.
     """
     function = inspect.currentframe().f_back.f_globals.get(name)
     reason = _why_not_ready(function, otherwise, on)
@@ -279,11 +279,13 @@ def _why_not_ready(function, otherwise, on):
         return "it is not defined yet"
     try:
         for args in on:
-            expected = otherwise(*copy.deepcopy(args))
-            got = function(*copy.deepcopy(args))
+            expected, given = otherwise(*copy.deepcopy(args)), copy.deepcopy(args)
+            got = function(*given)
             pairs = zip(got, expected, strict=True) if isinstance(expected, tuple) else [(got, expected)]
             for one, other in pairs:
                 close(one, other, call="it", rtol=1e-5)
+            if any(first_difference(now, before) for now, before in zip(given, args, strict=True)):
+                return "it changed an argument in place"
     except NotImplementedError:
         return "its exercise is still to be solved"
     except CheckFailure as failure:

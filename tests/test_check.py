@@ -233,12 +233,13 @@ def test_seed_makes_the_global_generators_repeat():
         ("def double(x): raise NotImplementedError('Exercise 9.9')", "its exercise is still to be solved"),
         ("def double(x): return y", "it raised NameError: name 'y' is not defined"),
         ("", "it is not defined yet"),
+        ("def double(x):\n    x *= 2\n    return x", "it changed an argument in place"),
     ],
 )
 def test_ready_goes_on_with_the_answer_or_a_stand_in(answer, said, capsys):
-    namespace = {"check": check}
+    namespace = {"check": check, "np": np}
     exec(answer, namespace)
-    exec("chosen = check.ready('double', otherwise=lambda x: 2 * x, on=[(1.0,), (-3.0,)])", namespace)
+    exec("chosen = check.ready('double', lambda x: 2 * x, on=[(np.array(1.0),), (np.ones(3),)])", namespace)
     assert namespace["chosen"](5.0) == 10.0
     assert said in capsys.readouterr().out
 
