@@ -69,6 +69,18 @@ def test_visible_tests_keep_prints_and_messages_without_their_traceback(feedback
     assert error.traceback == ["AssertionError: double(2) is not 5"]
 
 
+@pytest.mark.parametrize(
+    ("called", "shown"),
+    [("double(2)", "TypeError: `double(2)` raised TypeError: no"), ("double(-1234.5)", "TypeError: no")],
+)
+def test_the_call_that_raised_is_named_if_it_stands_in_the_visible_test(called, shown):
+    cell = test_cell(TEST)
+    explained = f"\x1b[0;31mTypeError\x1b[0m: `{called}` raised TypeError: no"
+    cell.outputs = [v4.new_output("error", ename="TypeError", evalue="no", traceback=[explained, "Cell In[9]"])]
+    HideTests().preprocess_cell(cell, {}, 0)
+    assert cell.outputs[0].traceback[-1] == shown
+
+
 def test_other_cells_are_untouched(executed, feedback):
     assert feedback.cells[0] == executed.cells[0]
     assert feedback.cells[3].outputs == executed.cells[3].outputs

@@ -138,7 +138,8 @@ check.close(sigmoid(0.0), 0.5, call="sigmoid(0.0)")
 check.close(sigmoid([-2.0, 2.0]), [0.1192029, 0.8807971], call="sigmoid([-2.0, 2.0])")
 ### BEGIN HIDDEN TESTS
 scores = check.rng("sigmoid_values").normal(scale=3, size=(4, 5))
-check.close(sigmoid(scores), 1 / (1 + np.exp(-scores)), call="sigmoid(z) for a 4 by 5 array z")
+expected = 1 / (1 + np.exp(-scores))
+check.close(sigmoid(scores), expected, call="sigmoid(z) for a 4 by 5 array z")
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "sigmoid_stable", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
@@ -240,9 +241,10 @@ check.close(
 )
 ### BEGIN HIDDEN TESTS
 column = check.rng("predict_proba_one_feature").normal(size=(7, 1))
+expected = expit(1.5 * column[:, 0])
 check.close(
     predict_proba(column, np.array([1.5])),
-    expit(1.5 * column[:, 0]),
+    expected,
     call="predict_proba(X, w) for X of shape (7, 1)",
 )
 ### END HIDDEN TESTS
@@ -256,9 +258,10 @@ check.close(
 ### BEGIN HIDDEN TESTS
 draw = check.rng("predict_proba_many_features")
 table, several = draw.normal(size=(4, 4)), draw.normal(size=4)
+expected = expit((table * several).sum(axis=1))
 check.close(
     predict_proba(table, several),
-    expit((table * several).sum(axis=1)),
+    expected,
     call="predict_proba(X, w) for X of shape (4, 4)",
 )
 ### END HIDDEN TESTS
