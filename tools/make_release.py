@@ -154,7 +154,8 @@ def problems(archive: zipfile.ZipFile, root: Path) -> list[str]:
         if path.endswith(".ipynb") and inside[1] in lessons:
             seen.add(inside[1])
             notebook = nbformat.reads(text.decode("utf-8"), as_version=4)
-            found += [f"{path}: cell {cell} gives something away." for cell in given_away(notebook, lessons[inside[1]])]
+            wrong = given_away(notebook, lessons[inside[1]])
+            found += [f"{path}: cell {grade_id} is not its stub or its visible tests." for grade_id in wrong]
     return found + [f"The lesson {name} is missing." for name in sorted(lessons.keys() - seen)]
 
 
