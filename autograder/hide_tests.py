@@ -36,7 +36,8 @@ class HideTests(NbGraderPreprocessor):
         """The traceback's frames in notebook cells other than the test `cell`, then the message."""
         plain = [strip_ansi(part) for part in error.traceback]
         frames = [CELL_FRAME.match(part) for part in plain]
-        own = [part for part, frame in zip(plain, frames, strict=True) if frame and int(frame[1]) != cell.execution_count]
+        test = cell.execution_count
+        own = [part for part, frame in zip(plain, frames, strict=True) if frame and int(frame[1]) != test]
         return [*own, _sentence(plain, cell.source) or f"{error.ename}: {error.evalue}"]
 
 

@@ -269,7 +269,7 @@ def ready(name, otherwise, on):
     if reason is None:
         print(f"Going on with your `{name}`.")
         return function
-    print(f"Your `{name}` is not ready: {reason}. A stand-in takes its place from here on.")
+    print(f"Your `{name}` is not ready: {reason}. A stand-in takes its place.")
     return otherwise
 
 

@@ -6,9 +6,13 @@ lines. Outside IPython nothing happens.
 """
 
 import linecache
+import re
 import sys
 
 from embedlab.describe import raised
+
+LONGEST = 60
+"""A call longer than this many characters is shown as its function's name and "(…)"."""
 
 
 def explain(error, source=None):
@@ -17,9 +21,12 @@ def explain(error, source=None):
     source: the text of the cell; by default what linecache holds for it. The cell is the first module-level frame of
     the traceback; the code positions of its running instruction (PEP 657) give the expression that failed, so that
     the sentence reads "`sigmoid([-2.0, 2.0])` raised TypeError: must be real number, not list".
+    The sentence of an unsolved exercise's stub is returned as it stands.
     """
     if isinstance(error, NameError) and error.name:
         return f"`{error.name}` is not defined: run the exercise's cell first, and mend it if it shows an error"
+    if isinstance(error, NotImplementedError) and str(error).startswith("Exercise"):
+        return str(error)
     entry, _ = _cell_frame(error.__traceback__)
     expression = _running_expression(entry, source) if entry else None
     return f"`{expression}` raised {raised(error)}" if expression else raised(error)
@@ -51,7 +58,9 @@ def _running_expression(entry, source):
         return None
     lines[-1] = lines[-1][:end_column]
     lines[0] = lines[0][column:]
-    return " ".join(b" ".join(lines).decode(errors="replace").split())
+    expression = " ".join(b" ".join(lines).decode(errors="replace").split())
+    called = re.match(r"[\w.]+(?=\()", expression)
+    return f"{called[0]}(…)" if called and len(expression) > LONGEST else expression
 
 
 def show_in_ipython(shell, error_type, error, traceback, tb_offset=None):

@@ -288,7 +288,7 @@ def test_an_unsolved_stub_names_its_exercise():
         "def f():\n    raise NotImplementedError('Exercise 1.1, f: replace this line')",
         "check.close(f(), 1, call='f()')",
     )
-    assert "`f()` raised NotImplementedError: Exercise 1.1, f: replace this line" in shown
+    assert "NotImplementedError\x1b[0m: Exercise 1.1, f: replace this line" in shown
 
 
 def test_a_missing_name_says_what_to_run():
@@ -302,7 +302,13 @@ def test_an_exception_in_a_cell_without_checks_keeps_its_traceback():
 
 def test_explain_finds_the_expression_across_lines():
     source = "def f(a, b):\n    raise KeyError('é')\nx = 'é'; y = f(\n    x,\n    2,\n)\n"
-    try:
+    with pytest.raises(KeyError) as caught:
         exec(compile(source, "<a cell>", "exec"), {})
-    except KeyError as error:
-        assert check.explain(error, source) == "`f( x, 2, )` raised KeyError: 'é'"
+    assert check.explain(caught.value, source) == "`f( x, 2, )` raised KeyError: 'é'"
+
+
+def test_explain_shortens_a_long_call():
+    source = "def f(values):\n    raise KeyError('a')\nf([" + "1, " * 40 + "])\n"
+    with pytest.raises(KeyError) as caught:
+        exec(compile(source, "<a cell>", "exec"), {})
+    assert check.explain(caught.value, source) == "`f(…)` raised KeyError: 'a'"

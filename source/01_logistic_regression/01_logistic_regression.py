@@ -519,8 +519,11 @@ def loss_at(w, X=X, y=y):
 
 
 def difference_gradient(X, y, w):
-    """Stand in for an unsolved exercise 1.4: differences, at the step 1e-6."""
-    return check.numerical_gradient(lambda v: loss_at(v, X, y), w)
+    """Stand in for an unsolved exercise 1.4: differences at two steps, extrapolated to none."""
+    fine, coarse = (
+        check.numerical_gradient(lambda v: loss_at(v, X, y), w, step=h) for h in (1e-3, 2e-3)
+    )
+    return (4 * fine - coarse) / 3
 
 
 gradient = check.ready("nll_gradient", otherwise=difference_gradient, on=[(X, y, w_start)])
