@@ -5,8 +5,8 @@ names what was called, what came back and what was expected. The same cell runs 
 student's notebook, and in a grader that keeps the answer in another process, where the student's names are proxies;
 `remote` is the grader's hook for the few checks that have to happen on the answer's side.
 
-What it does to the world: imported inside IPython it registers an exception handler (see `embedlab.explain`), and
-`seed` seeds the global random generators. Nothing else.
+What it does to the world: imported inside IPython it registers an exception handler (see `embedlab.explain`) and a
+line after each cell whose checks all held; `seed` seeds the global random generators. Nothing else.
 """
 
 import contextlib
@@ -42,7 +42,24 @@ __all__ = [
 remote = None
 """None, or the grader's object: is_handle(value), is_a(handle, type), same(a, b), gradient(f, args, wrt), seed(n)."""
 
-register_with_ipython()
+held = 0
+"""How many checks have held since the last cell ended."""
+
+
+def _hold():
+    global held
+    held += 1
+
+
+def report_in_ipython(result):
+    """IPython's hook after each cell: say in green how many checks held, if none failed."""
+    global held
+    if held and result.success:
+        print(f"\x1b[32m✓ {held} {'check' if held == 1 else 'checks'} passed\x1b[0m")
+    held = 0
+
+
+register_with_ipython(report_in_ipython)
 
 
 class CheckFailure(AssertionError):
@@ -63,6 +80,12 @@ def close(got, expected, *, call, rtol=1e-6, atol=1e-8, dtype=None):
     dtype: if given, the exact dtype that `got` must have, such as np.int64.
     Raises CheckFailure with the first difference in this order: type, shape, dtype, NaN or infinity, values.
     """
+    _compare(got, expected, call, rtol, atol, dtype)
+    _hold()
+
+
+def _compare(got, expected, call, rtol, atol, dtype):
+    """`close` without counting: `ready` uses it too."""
     wanted = np.asarray(as_array(expected))
     array = _numbers(got, expected, wanted, call)
     if array.shape != wanted.shape:
@@ -128,6 +151,7 @@ def equal(got, expected, *, call):
     problem = first_difference(got, expected)
     if problem:
         raise CheckFailure(f"`{call}` returned {problem}")
+    _hold()
 
 
 def is_a(value, type_, *, call):
@@ -136,6 +160,7 @@ def is_a(value, type_, *, call):
     if not found:
         names = " or ".join(with_article(t.__name__) for t in (type_ if isinstance(type_, tuple) else (type_,)))
         raise CheckFailure(f"`{call}` returned {described(value)}, expected {names}")
+    _hold()
 
 
 def raises(error_type, function, *args, call, match=None):
@@ -148,6 +173,7 @@ def raises(error_type, function, *args, call, match=None):
     except error_type as error:
         if match is not None and match.lower() not in str(error).lower():
             raise CheckFailure(f"`{call}` raised {raised(error)}; its message should mention {match!r}") from None
+        _hold()
         return
     except Exception as error:
         aim = with_article(error_type.__name__)
@@ -166,6 +192,7 @@ def no_warnings(message):
     for warning in caught:
         if issubclass(warning.category, RuntimeWarning):
             raise CheckFailure(f"{message}, but it warned: {warning.message}")
+    _hold()
 
 
 @contextlib.contextmanager
@@ -180,6 +207,7 @@ def unchanged(*, call, **values):
         problem = first_difference(value, before[name])
         if problem:
             raise CheckFailure(f"`{call}` changed its argument `{name}` in place: it now holds {problem}")
+    _hold()
 
 
 def same(a, b, *, call):
@@ -187,6 +215,7 @@ def same(a, b, *, call):
     one = remote.same(a, b) if _is_handle(a) or _is_handle(b) else a is b
     if not one:
         raise CheckFailure(f"`{call}` returned a different object, expected the very same one")
+    _hold()
 
 
 def gradient(f, args, wrt):
@@ -283,7 +312,7 @@ def _why_not_ready(function, otherwise, on):
             got = function(*given)
             pairs = zip(got, expected, strict=True) if isinstance(expected, tuple) else [(got, expected)]
             for one, other in pairs:
-                close(one, other, call="it", rtol=1e-5)
+                _compare(one, other, call="it", rtol=1e-5, atol=1e-8, dtype=None)
             if any(first_difference(now, before) for now, before in zip(given, args, strict=True)):
                 return "it changed an argument in place"
     except NotImplementedError:

@@ -2,7 +2,7 @@
 
 What it does to the world: `register_with_ipython`, called when `embedlab.check` is imported, gives IPython an exception
 handler, so that a test cell which fails inside the student's function shows what was called and the student's own
-lines. Outside IPython nothing happens.
+lines, and a function to call after each cell. Outside IPython nothing happens.
 """
 
 import linecache
@@ -76,8 +76,9 @@ def show_in_ipython(shell, error_type, error, traceback, tb_offset=None):
     return []
 
 
-def register_with_ipython():
-    """Register `show_in_ipython` if this process is an IPython session."""
+def register_with_ipython(report):
+    """If this process is an IPython session, register `show_in_ipython`, and `report(result)` for the end of a cell."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
         shell.set_custom_exc((Exception,), show_in_ipython)
+        shell.events.register("post_run_cell", report)

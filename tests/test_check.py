@@ -251,12 +251,18 @@ def test_ready_does_not_let_an_answer_change_the_arguments():
     assert (namespace["x"] == 1).all()
 
 
+SET_UP = """
+from embedlab import check, explain
+explain.register_with_ipython(check.report_in_ipython)
+"""
+
+
 def run_cell(answer, cell):
     """Run an answer and a test cell in a fresh IPython shell; return what the cell showed as its error."""
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(colors="nocolor")
     try:
-        shell.run_cell("import numpy as np\nfrom embedlab import check, explain\nexplain.register_with_ipython()")
+        shell.run_cell(SET_UP)
         shell.run_cell(answer)
         shown = []
         shell._showtraceback = types.MethodType(lambda self, kind, value, lines: shown.extend(lines), shell)
@@ -265,6 +271,44 @@ def run_cell(answer, cell):
         return "\n".join(shown)
     finally:
         InteractiveShell.clear_instance()
+
+
+def printed_by(cell, capsys):
+    """Run a cell in a fresh IPython shell; return what it printed."""
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(colors="nocolor")
+    try:
+        shell.run_cell(SET_UP)
+        capsys.readouterr()
+        shell.run_cell(cell)
+        return capsys.readouterr().out
+    finally:
+        InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("check.close(1.0, 1.0, call='f()')", "✓ 1 check passed"),
+        ("check.equal('a', 'a', call='f()')\nwith check.no_warnings('no'):\n    pass", "✓ 2 checks passed"),
+        ("check.is_a(1, int, call='f()')\ncheck.same(int, int, call='f()')", "✓ 2 checks passed"),
+        ("check.raises(ValueError, int, 'x', call='f()')\nwith check.unchanged(call='f()', x=[1]):\n    pass", "✓ 2"),
+    ],
+)
+def test_a_cell_whose_checks_all_hold_says_so_in_green(cell, said, capsys):
+    assert f"\x1b[32m{said}" in printed_by(cell, capsys)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "check.close(1.0, 1.0, call='f()')\ncheck.close(1.0, 2.0, call='f()')",
+        "def double(x):\n    return 2 * x\ncheck.ready('double', lambda x: 2 * x, on=[(1.0,)])",
+        "1 + 1",
+    ],
+)
+def test_no_green_line_after_a_failure_or_without_a_check(cell, capsys):
+    assert "✓" not in printed_by(cell, capsys)
 
 
 def test_a_failed_check_shows_one_sentence():
