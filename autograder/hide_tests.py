@@ -4,6 +4,7 @@ It changes the notebook that becomes the feedback page, in memory; the graded no
 """
 
 import re
+import textwrap
 
 from nbconvert.filters import strip_ansi
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -13,6 +14,7 @@ from autograder.lesson import visible
 
 CELL_FRAME = re.compile(r"^\s*Cell\s+In\s*\[(\d+)\]")
 EXPLAINED = re.compile(r"^\w+: `(.+?)` (?:raised|is not defined)")
+WIDTH = 88  # what a feedback page shows of a line without scrolling
 HIDDEN_MARKER = "### BEGIN HIDDEN TESTS"
 
 
@@ -38,7 +40,8 @@ class HideTests(NbGraderPreprocessor):
         frames = [CELL_FRAME.match(part) for part in plain]
         test = cell.execution_count
         own = [part for part, frame in zip(plain, frames, strict=True) if frame and int(frame[1]) != test]
-        return [*own, _sentence(plain, cell.source) or f"{error.ename}: {error.evalue}"]
+        sentence = _sentence(plain, cell.source) or f"{error.ename}: {error.evalue}"
+        return [*own, "\n".join(textwrap.wrap(sentence, WIDTH, break_long_words=False))]
 
 
 def _sentence(plain, source):

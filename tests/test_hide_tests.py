@@ -81,6 +81,14 @@ def test_the_call_that_raised_is_named_if_it_stands_in_the_visible_test(called, 
     assert cell.outputs[0].traceback[-1] == shown
 
 
+def test_a_long_message_is_wrapped():
+    cell = test_cell(TEST)
+    cell.outputs = [v4.new_output("error", ename="CheckFailure", evalue="expected more words " * 20, traceback=[])]
+    HideTests().preprocess_cell(cell, {}, 0)
+    lines = cell.outputs[0].traceback[-1].splitlines()
+    assert len(lines) > 4 and max(map(len, lines)) <= 88
+
+
 def test_other_cells_are_untouched(executed, feedback):
     assert feedback.cells[0] == executed.cells[0]
     assert feedback.cells[3].outputs == executed.cells[3].outputs
