@@ -25,7 +25,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, text, separator=""):
-        """Return the vocabulary of all tokens that `text` holds, sorted: by code point, so that it is the same everywhere."""
+        """Return the vocabulary of all tokens that `text` holds, sorted by code point; ValueError where it is empty."""
         if not len(text):
             raise ValueError("text is empty: it has no tokens to make a vocabulary of")
         return cls(sorted(set(text)), separator)
@@ -44,9 +44,9 @@ class Vocabulary:
         try:
             return np.fromiter((self._ids[token] for token in text), dtype=np.int64)
         except KeyError as error:
-            position = next(place for place, token in enumerate(text) if token not in self._ids)
+            place = next(place for place, token in enumerate(text) if token not in self._ids)
             raise ValueError(
-                f"text holds {error.args[0]!r} at position {position}, which is not in the vocabulary of {len(self)} tokens"
+                f"text holds {error.args[0]!r} at position {place}, which is not in the vocabulary of {len(self)} tokens"
             ) from None
 
     def decode(self, ids):
@@ -58,7 +58,7 @@ class Vocabulary:
         if ids.size == 0:
             return ""
         if ids.ndim != 1 or ids.dtype.kind not in "iu":
-            raise ValueError(f"ids is an array of shape {ids.shape} and dtype {ids.dtype}, expected integers of shape (n,)")
+            raise ValueError(f"ids has shape {ids.shape} and dtype {ids.dtype}, expected integers of shape (n,)")
         outside = ids[(ids < 0) | (ids >= len(self))]
         if outside.size:
             raise ValueError(f"ids holds {outside[0]}, expected integers from 0 to {len(self) - 1}")
