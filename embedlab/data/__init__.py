@@ -113,7 +113,7 @@ def word_similarity(name):
     as published and each set has a scale of its own (men 0 to 50, rg65, mc30 and yp130 0 to 4, verb143 0 to 1).
     Raises ValueError for another name, and DataError.
     """
-    if name not in SIMILARITY:
+    if name not in list(SIMILARITY):
         raise ValueError(f"name must be one of {', '.join(SIMILARITY)}, not {name!r}")
     return _pairs(*locate(f"benchmarks/{SIMILARITY[name]}.txt"))
 
@@ -177,7 +177,7 @@ def glove(dimension=50, n=None, *, archive=False):
     dimension (69 MB for 50 dimensions). The numbers are the same.
     Source: Pennington, Socher and Manning, 2014. Raises ValueError for other arguments, and DataError.
     """
-    if dimension not in (50, 100, 200, 300):
+    if not isinstance(dimension, int | np.integer) or dimension not in (50, 100, 200, 300):
         raise ValueError(f"dimension must be 50, 100, 200 or 300, not {dimension!r}")
     _check_count(n)
     options = {

@@ -241,7 +241,8 @@ def _copy(file, source, stream):
     try:
         # Without compression on the way the progress bar knows how much there is.
         options = {"headers": {"Accept-Encoding": "identity"}, "timeout": TIMEOUT}
-        with tqdm(desc=file.name, unit="B", unit_scale=True, disable=None) as bar:  # None: only on a terminal
+        # pooch corrects the total, which must not be zero before; disable=None shows the bar on a terminal only.
+        with tqdm(desc=file.name, total=file.size or 1, unit="B", unit_scale=True, disable=None) as bar:
             pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, **options)(source, stream, None)
     except requests.HTTPError as error:
         status = f"{error.response.status_code} {error.response.reason}"
