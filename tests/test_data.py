@@ -234,6 +234,7 @@ def test_glove_words_may_be_quotes_numbers_or_null(tiny, archive):
 def test_a_story_is_what_stands_between_the_licences():
     assert data.story(BOOK) == STORY
     assert data.story(BOOK.replace("\r\n", "\n").removeprefix("\ufeff")) == STORY
+    assert data.story("\ufeff" + BOOK[BOOK.index("*** START") :]) == STORY
 
 
 def test_books_lose_byte_order_mark_crlf_and_licence(tiny):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ class Host:
     """A web server on loopback: `files` maps paths to bytes, `behaviour` is how it fails, `asked` holds the paths."""
 
     def __init__(self):
-        self.files, self.behaviour, self.asked = {}, "well", []
+        self.files, self.behaviour, self.asked, self.encodings = {}, "well", [], set()
         host = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -73,6 +74,7 @@ class Host:
     def answer(self, request):
         """Answer one request as `behaviour` says."""
         self.asked.append(request.path)
+        self.encodings.add(request.headers["Accept-Encoding"])
         content = self.files.get(request.path)
         if self.behaviour == "busy" or content is None:
             request.send_error(503 if self.behaviour == "busy" else 404)
@@ -144,7 +146,9 @@ def test_a_public_file_is_downloaded_once(cache, host):
     [path] = files.locate("small/whole.txt")
     assert path == cache / "small/whole.txt" and path.read_bytes() == WHOLE
     assert files.locate("small/whole.txt") == [path]
+    assert files.fetch(files.all_files()["small/whole.txt"]) == path
     assert host.asked == ["/public/small.txt"] and files_in(cache) == ["small/whole.txt"]
+    assert host.encodings == {"identity"}, "else the progress bar counts compressed bytes"
 
 
 def test_a_file_known_by_its_git_blob_is_checked(cache, host):
@@ -190,9 +194,11 @@ def test_a_mirror_may_hold_the_subset_only(cache, host, mirror):
         put(mirror, name, content)
     paths = files.locate("small/whole.txt")
     assert [path.read_bytes() for path in paths] == list(PARTS.values())
-    put(mirror, "small/part1.txt", b"changed")
+    mirror.rename(mirror.with_name("unplugged"))
     assert files.locate("small/whole.txt") == paths, "the cache serves them without the mirror"
     assert host.asked == []
+    put(cache, "small/whole.txt", WHOLE)
+    assert files.locate("small/whole.txt") == [cache / "small/whole.txt"], "the whole file comes first"
 
 
 def test_an_address_as_mirror_may_hold_the_subset_only(host, monkeypatch):
@@ -265,9 +271,10 @@ def test_an_interrupted_download_leaves_nothing(cache, host, monkeypatch, behavi
     monkeypatch.setattr(files, "TIMEOUT", 0.5)
     monkeypatch.setattr(files, "CHUNK", 1000)
     host.behaviour = behaviour
+    start = time.monotonic()
     with fails_with(sentence):
         files.locate("small/whole.txt")
-    assert files_in(cache) == []
+    assert files_in(cache) == [] and time.monotonic() - start < 2.5
 
 
 def test_a_login_page_in_place_of_the_file(cache, host):

@@ -97,7 +97,7 @@ def mirror():
     if re.match(r"https?://[\w.@:\[\]-]+(/|$)", value, re.IGNORECASE):
         return value.rstrip("/")
     folder = Path(value).expanduser()
-    if "://" not in value and os.path.isdir(folder):
+    if os.path.isdir(folder):
         return folder
     raise DataError(
         f"EMBEDLAB_MIRROR is {value}, which is neither a folder that can be read nor an http or https address: "
@@ -241,7 +241,7 @@ def _copy(file, source, stream):
     try:
         # Without compression on the way the progress bar knows how much there is.
         options = {"headers": {"Accept-Encoding": "identity"}, "timeout": TIMEOUT}
-        # pooch corrects the total, which must not be zero before; disable=None shows the bar on a terminal only.
+        # pooch corrects the total, which must not be zero before; None: the bar is for terminals only.
         with tqdm(desc=file.name, total=file.size or 1, unit="B", unit_scale=True, disable=None) as bar:
             pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, **options)(source, stream, None)
     except requests.HTTPError as error:
