@@ -46,7 +46,7 @@ class Vocabulary:
         except KeyError as error:
             place = next(place for place, token in enumerate(text) if token not in self._ids)
             raise ValueError(
-                f"text holds {error.args[0]!r} at position {place}, which is not in the vocabulary of {len(self)} tokens"
+                f"text holds {error.args[0]!r} at position {place}, not in the vocabulary of {len(self)} tokens"
             ) from None
 
     def decode(self, ids):

@@ -52,7 +52,7 @@ def test_an_empty_text_has_no_vocabulary():
 
 
 def test_a_token_outside_the_vocabulary_is_named_with_its_place():
-    with pytest.raises(ValueError, match="text holds 'ü' at position 1, which is not in the vocabulary of 3 tokens"):
+    with pytest.raises(ValueError, match="text holds 'ü' at position 1, not in the vocabulary of 3 tokens"):
         Vocabulary("_ab").encode("aüb")
 
 
