@@ -185,6 +185,20 @@ def test_active_minibatches_grow_sooner_when_gradients_disagree():
     for optimizer in (agreeing, opposed):
         optimizer.optimize(3 / 8)
     assert (agreeing._active, opposed._active) == (2, 4)
+    agreeing.optimize(29 / 8)
+    assert agreeing._active == 8, "every minibatch has its turn, even when they agree"
+
+
+def test_a_new_minibatch_borrows_the_mean_hessian_of_the_others():
+    def f(theta, curvature):
+        return curvature * theta @ theta / 2, curvature * theta
+
+    optimizer = SFO(f, [9.0], [1.0, 3.0, 1.0, 3.0], first_step=0.1)
+    while not optimizer._seen[2]:
+        optimizer._step()
+    taught = optimizer._moves[:2].any(axis=(1, 2))
+    assert taught.any()
+    assert optimizer._hessian[2, 0, 0] == pytest.approx(np.array([1.0, 3.0])[taught].mean())
 
 
 def test_a_step_too_far_is_refused():
