@@ -62,6 +62,9 @@ class SFO(_Minimizer):
     for the price of one minibatch. Positions and gradients are kept as coordinates z in a subspace of K dimensions,
     theta = start + P z with orthonormal columns P. Apart from f, a step costs O(n K + N K^2) for N minibatches.
 
+    The details are this module's own: where each H_i starts (`bfgs_hessian`), what counts as a bad step (`_is_bad`),
+    and that steps are cut to a reach, which grows while steps prove good and shrinks when one does not.
+
     f, theta, batches: as said at the top of this module; `batches` holds whatever f takes, theta (n,) is the start.
     history: the number of pairs of differences that each H_i is made from.
     subspace: the largest K, at least 2 N + 4. By default 3 N, as in the paper, but no less than 3 `history`.
@@ -249,7 +252,7 @@ def bfgs_hessian(moves, turns):
         H <- H - (H s)(H s)' / (s' H s) + y y' / (y' s)
 
     The least-squares Hessian within the span of all s has the curvatures that were seen; `floor` is the geometric mean
-    of their smallest and their median. (The smallest alone, as in the paper, overshoots more often in new directions.)
+    of their smallest and their median. The smallest alone overshoots more often in new directions.
     Pairs without positive curvature are left out. ValueError if no other pair is there.
     """
     pairs = [(s, y) for s, y in zip(moves, turns, strict=True) if _cosine(s, y) > STRAIGHT]
