@@ -113,7 +113,7 @@ def main():
     ahead = [str(p) for p in SHOWN[1:] if adam[p] < sfo[p]]
     print(
         f"\nAdam, at the best of {len(ADAM_GRID)} settings, ends at {adam[-1]:.3f} bits; "
-        f"SFO, with none to choose, is there after {first_pass(sfo, adam[-1])}."
+        f"SFO, at its defaults, is there after {first_pass(sfo, adam[-1])}."
         f"\nL-BFGS-B ends at {lbfgs[-1]:.3f} bits; SFO is there after {first_pass(sfo, lbfgs[-1])}, "
         f"Adam after {first_pass(adam, lbfgs[-1])}."
         f"\nOf the passes shown, Adam is ahead of SFO after {', '.join(ahead) or 'none'}."
