@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 
 ORDERS = (1, 2, 3, 4, 5)
 SIZES = (5, 20)
-STEPS = {1: 200, 2: 120, 3: 80, 4: 50, 5: 40}
+STEPS = {1: 200, 2: 150, 3: 120, 4: 100, 5: 80}
 DISCOUNTS = np.arange(1, 20) / 20
 PENALTY = 1e-6
 BATCH = 4096
