@@ -1262,7 +1262,8 @@ assert per_point > 20 * per_gram
 # %% [markdown]
 # The literal gradient did nothing wrong. It multiplied zeros. What is left after the zeros are gone is one matrix product
 # forwards and two backwards, and that is why the fast form is fast: matrix products are what processors do best.
-# `benchmarks/ngram.py` measures the same on a larger text, in one run, next to the limit that the machine itself sets:
+# `benchmarks/ngram.py` measures the same on all characters of the text, in one run, next to PyTorch and to the limit that the
+# machine itself sets:
 #
 # ```bash
 # .venv/bin/python benchmarks/ngram.py
@@ -1691,8 +1692,8 @@ plots.show(
 # fails, and not by a little: nearly one bit per letter. More dimensions help, but look where they lead; the next
 # exercise asks you why.
 #
-# What happens with longer contexts and a larger text? `benchmarks/character_models.py` makes the same comparison on the whole
-# of Tiny Shakespeare:
+# What happens with longer contexts, all characters, and more dimensions? `benchmarks/character_models.py` makes the comparison
+# for contexts of one to five characters, on this text, or on Tiny Shakespeare where `EMBEDLAB_MIRROR` names a mirror:
 #
 # ```bash
 # .venv/bin/python benchmarks/character_models.py
