@@ -18,14 +18,23 @@ def secrets(cells) -> list[str]:
     """The telling lines of every region that students must not see.
 
     What a line's value is assigned to or returned from is left out: the same expression in another place gives as much
-    away. What remains tells something when it computes, or is long; not when it only opens a block or a bracket, as any
-    answer may.
+    away. What remains tells something when it computes, or is long; not when it only opens a block or a bracket or sets
+    an option, as any answer may. Of a region without such a line (`return E[codes]`), its whole lines are looked for.
     """
-    lines = [line.strip() for cell in cells for _, body in REGION.findall(cell.source) for line in body.split("\n")]
+    return [secret for cell in cells for _, body in REGION.findall(cell.source) for secret in telling(body)]
+
+
+def telling(body: str) -> list[str]:
+    """The lines of one region that tell something."""
+    lines = [line.strip() for line in body.strip().split("\n")]
     values = [re.sub(r"^(return|yield|[\w, ]+ [-+*/]?=) ", "", line) for line in lines]
     return [
-        value for value in values if value[-1:] not in tuple(":([{") and (len(value) >= 24 or OPERATOR.search(value))
-    ]
+        value
+        for value in values
+        if value[-1:] not in tuple(":([{")
+        and not re.fullmatch(r"\w+=[-\w.]+,?", value)
+        and (len(value) >= 24 or OPERATOR.search(value))
+    ] or [line for line in lines if len(line) >= 12]
 
 
 def leaks(notebook, cells) -> list[str]:
@@ -73,7 +82,7 @@ def test_the_check_can_fail(script, leak):
         "whole solution cell": solution.source,
         "one line": f"# {REGION.search(solution.source)[2].strip().splitlines()[-2].strip()}",
         "one expression": f"otherwise=lambda: {secrets([solution])[0]}",
-        "model answer": f"*{REGION.search(written.source)[2].strip().splitlines()[-1]}*",
+        "model answer": f"*{max(REGION.search(written.source)[2].splitlines(), key=len).strip()}*",
         "marker": "    ### END SOLUTION",
     }[leak]
     notebook.cells.append(v4.new_markdown_cell(planted))
