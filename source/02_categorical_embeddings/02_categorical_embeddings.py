@@ -164,12 +164,15 @@ for axes, table, title in zip(
 ):
     axes.imshow(table, cmap="PuOr", vmin=-1.4, vmax=1.4, aspect="auto")
     for (i, j), value in np.ndenumerate(table):
-        axes.text(j, i, f"{value:g}", ha="center", va="center")
+        color = "white" if value > 0.8 else "black"
+        axes.text(j, i, f"{value:g}", ha="center", va="center", color=color)
     axes.set(xticks=[], yticks=range(4), title=title)
     axes.grid(False)
 panels[0].set(yticklabels=list("CADC"), xticks=range(4), xticklabels=categories)
 panels[1].set(yticklabels=categories)
 panels[2].set(yticklabels=list("CADC"))
+for axes, sign in zip(panels[1:], "×=", strict=True):
+    axes.text(-0.42, 0.5, sign, transform=axes.transAxes, fontsize=18, ha="center", va="center")
 plots.show(
     figure,
     name="lookup",
@@ -873,7 +876,7 @@ E_towns, W_questions, b_questions, _ = fit(towns, answers, n_dimensions=2)
 # %% [markdown]
 # ## Exercise 2.7: how good is the map? (2 points)
 #
-# You will see in a moment that the learned map is turned, stretched and sheared against the true one. That is no fault: nothing
+# You will see in a moment that the learned map is turned, mirrored and stretched against the true one. That is no fault: nothing
 # in the data says which way is up. A map is as good as it becomes after the best such correction. So: predict the true positions
 # from the embeddings by a linear function *with an intercept* (together: an *affine map*), by least squares, and report how much of
 # the variation it explains:
@@ -965,7 +968,7 @@ plots.show(
     figure,
     name="map",
     alt="Three maps of 24 towns, joined in the order of their names. The true one is a spiral. The learned one is a spiral too, "
-    "but turned and stretched. After the best affine map it lies almost exactly on the true one.",
+    "but turned, mirrored and stretched. After the best affine map it lies almost exactly on the true one.",
 )
 
 # %% [markdown]
