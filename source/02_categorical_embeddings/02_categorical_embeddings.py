@@ -946,7 +946,7 @@ map_quality = check.ready(
     ),
     on=[(E_towns, positions)],
 )
-print(f"R² of the map from 6 questions: {map_quality(E_towns, positions):.2f}")
+print(f"R² of the map from 6 questions: {map_quality(E_towns, positions):.3f}")
 assert map_quality(E_towns, positions) > 0.99
 
 # %% jupyter={"source_hidden": true}
@@ -983,7 +983,7 @@ by_questions = [
     (K, map_quality(fit(*survey(K), n_dimensions=2)[0], positions)) for K in (1, 2, 4, 8)
 ]
 assert by_questions[0][1] < 0.7 and all(quality > 0.97 for _, quality in by_questions[2:])
-pd.DataFrame(by_questions, columns=["questions K", "R²"]).round(2)
+pd.DataFrame(by_questions, columns=["questions K", "R²"]).round(3)
 
 # %%
 by_dimension = []
@@ -994,7 +994,7 @@ for H in (1, 2, 3, 5):
 losses_found = [loss for _, loss, _ in by_dimension]
 assert by_dimension[0][2] < 0.7 and all(quality > 0.99 for _, _, quality in by_dimension[1:])
 assert losses_found[0] - losses_found[1] > 50 * (losses_found[1] - losses_found[3])
-pd.DataFrame(by_dimension, columns=["numbers per town H", "loss", "R²"]).round(2)
+pd.DataFrame(by_dimension, columns=["numbers per town H", "loss", "R²"]).round(3)
 
 # %% [markdown]
 # With one question you learn one number per town, as we have just proved, and a spiral does not fit on a line. From two questions on,

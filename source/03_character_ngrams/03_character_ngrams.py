@@ -1269,6 +1269,18 @@ assert per_point > 20 * per_gram
 # .venv/bin/python benchmarks/ngram.py
 # ```
 #
+# On two cores, with the 1.1 million characters of Tiny Shakespeare (65 of them distinct), $M = 3$ and $H = 5$, it printed:
+#
+# | way | µs per data point | times the literal one |
+# | --- | --- | --- |
+# | literal gradient | 2,545 | 1 |
+# | PyTorch's autograd | 2.7 | 930 |
+# | gather, matrix product, scatter-add | 0.53 | 4,800 |
+# | once per unique context | 0.23 | 11,000 |
+# | the same in `float32` | 0.09 | 28,000 |
+#
+# The third row runs at a third of the speed of a plain big matrix product on the same cores, so not much more is to be had.
+#
 # ## Training
 #
 # Optimisers want one flat vector of parameters, and a function that returns loss and gradient. Some of them, such as
@@ -1443,11 +1455,13 @@ assert vowel_ratio(E_trained) < 0.75 and bits_per_letter(result.x) < 3.4
 components = PCA(2).fit(E_trained)
 flat_paths = [components.transform(unpack(theta, 3, 5)[0]) for theta in steps]
 frames = [*range(0, 30), *range(30, len(steps), 5)]
-reach = 1.12 * np.abs(np.array([flat_paths[i] for i in frames])).max(axis=(0, 1))
+everywhere = np.concatenate([flat_paths[i] for i in frames])
+low, high = everywhere.min(axis=0), everywhere.max(axis=0)
+low, high = low - 0.06 * (high - low), high + 0.06 * (high - low)
 
 figure, axes = plt.subplots(figsize=(6.0, 5.4))
 axes.set(xlabel="first principal component", ylabel="second principal component")
-axes.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]))
+axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
 axes.set_title(" ")
 tiles = axes.scatter(
     *flat_paths[0][VOWELS].T, s=230, marker="s", color=plots.COLORS["sky"], zorder=2
@@ -1456,7 +1470,7 @@ names = [
     axes.text(0, 0, token, ha="center", va="center", size=11, zorder=3) for token in letters.tokens
 ]
 names[0].set(color=plots.COLORS["red"], size=22)
-headline = axes.text(-reach[0], 1.05 * reach[1], "", fontsize=12, clip_on=False)
+headline = axes.text(0, 1.03, "", transform=axes.transAxes, fontsize=12, clip_on=False)
 
 
 def draw_step(step):
@@ -1698,6 +1712,19 @@ plots.show(
 # ```bash
 # .venv/bin/python benchmarks/character_models.py
 # ```
+#
+# On all of Tiny Shakespeare, in bits per character, with its own, stronger smoothing for the counts, it printed:
+#
+# | characters of context | counting | $H = 5$ | $H = 20$ | any $H$ |
+# | --- | --- | --- | --- | --- |
+# | 1 | 3.59 | 3.72 | 3.59 | 3.59 |
+# | 2 | 2.97 | 3.50 | 3.30 | 3.28 |
+# | 3 | 2.58 | 3.43 | 3.21 | 3.17 |
+# | 4 | 2.44 | 3.41 | 3.18 | 3.14 |
+# | 5 | 2.47 | 3.40 | 3.17 | 3.13 |
+#
+# "Any $H$" is the limit of this model: one-hot rows in place of embeddings. So the claim is true for one character of context and for
+# no more. It is not a matter of the embeddings' size, nor of more training.
 #
 # ## Part C: let PyTorch derive it
 #
