@@ -1,14 +1,14 @@
 """The texts and tables of the course, one function per data set.
 
-What comes with the packages that the course installs needs no network: `iris`, `lee_news`, `wikipedia_articles`,
-`wordsim353`, `simlex999` and `google_analogies`. The others are downloaded on the first call, checked against a
-checksum, and kept in a cache (see `embedlab.data.files`; `python -m embedlab.data list` shows sizes and terms). They
-raise DataError, with one sentence that says what to do, when a file cannot be had.
+What comes with the course and with the packages that it installs needs no network: `iris`, `lee_news`,
+`wikipedia_articles`, `wordsim353`, `simlex999`, `google_analogies` and `shipped_vectors`. The others are downloaded on
+the first call, checked against a checksum, and kept in a cache (see `embedlab.data.files`; `python -m embedlab.data
+list` shows sizes and terms). They raise DataError, with one sentence that says what to do, when a file cannot be had.
+`read_glove` and `read_word2vec` read files of your own.
 
 Importing this module reads nothing and downloads nothing.
 """
 
-import csv
 import re
 import zipfile
 
@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 
 from embedlab.data.files import DataError, locate, registry
+from embedlab.data.vectors import check_count, read_glove, read_word2vec, shipped_vectors
 
 __all__ = [
     "DataError", "abc_headlines", "ag_news", "ag_news_titles", "glove", "google_analogies", "iris", "lee_news",
-    "oz_books", "sherlock_holmes", "simlex999", "story", "tiny_shakespeare", "wikipedia_articles", "word_similarity",
-    "wordsim353",
+    "oz_books", "read_glove", "read_word2vec", "sherlock_holmes", "shipped_vectors", "simlex999", "story",
+    "tiny_shakespeare", "wikipedia_articles", "word_similarity", "wordsim353",
 ]  # fmt: skip
 
 CATEGORIES = {1: "World", 2: "Sports", 3: "Business", 4: "Sci/Tech"}
@@ -132,7 +133,7 @@ def abc_headlines(n=None):
     n: the first n only, a whole number from 1; None for all 100,000. Lower case, without punctuation.
     Raises ValueError for another n, and DataError.
     """
-    _check_count(n)
+    check_count(n)
     [path] = locate("headlines/headlines.zip")
     table = pd.read_csv(path, nrows=n, dtype="str", skip_blank_lines=False, **AS_TEXT)
     return table["text"].rename("headline")
@@ -179,21 +180,17 @@ def glove(dimension=50, n=None, *, archive=False):
     """
     if not isinstance(dimension, int | np.integer) or dimension not in (50, 100, 200, 300):
         raise ValueError(f"dimension must be 50, 100, 200 or 300, not {dimension!r}")
-    _check_count(n)
-    options = {
-        "sep": " ", "header": None, "index_col": 0, "quoting": csv.QUOTE_NONE,
-        "dtype": {0: "str"} | dict.fromkeys(range(1, dimension + 1), np.float32), **AS_TEXT,
-    }  # fmt: skip
+    check_count(n)
     if archive:
         paths = locate("glove/glove.6B.zip")
         with zipfile.ZipFile(paths[0]) as folder, folder.open(f"glove.6B.{dimension}d.txt") as stream:
-            table = pd.read_csv(stream, nrows=n, **options)
+            table = read_glove(stream, n)
     else:
         whole = f"glove-wiki-gigaword-{dimension}.gz"
         paths = locate(f"glove/{whole}")
-        skip = 1 if paths[0].name == whole else 0  # gensim's file begins with a line that holds the two sizes
-        table = pd.concat([pd.read_csv(path, skiprows=skip, nrows=n, **options) for path in paths]).iloc[:n]
-    table = table.rename_axis("word").set_axis(range(dimension), axis="columns")
+        # gensim's file of all words has word2vec's header, the subsets are in GloVe's format.
+        read = read_word2vec if paths[0].name == whole else read_glove
+        table = pd.concat([read(path, n) for path in paths]).iloc[:n]
     table.attrs["files"] = [path.name for path in paths]
     return table
 
@@ -246,9 +243,3 @@ def _pairs(path):
 def _books(name):
     """Return the books of a data set of the registry, a dict from title to text."""
     return {file.title: story(_text(*locate(file.name))) for file in registry()[name].files}
-
-
-def _check_count(n):
-    """Raise ValueError unless n is None or a whole number from 1."""
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
-        raise ValueError(f"n must be a whole number from 1, or None for all, not {n!r}")
