@@ -286,15 +286,17 @@ def seed(number):
         remote.seed(number)
 
 
-def ready(name, otherwise, on):
+def ready(name, otherwise, on, *, in_place=False):
     """Return the student's function `name` if it works, else `otherwise`, and print which one the lesson goes on with.
 
     otherwise: a function that does the same, from a library or with recorded values.
-    on: a list of argument tuples. The student's function is used if it gives `otherwise`'s numbers on all of them and
-    leaves its arguments as they were; whatever it raises or returns, the lesson goes on.
+    on: a list of argument tuples. The student's function is used if it gives `otherwise`'s numbers (or equal texts,
+    lists, dicts …) on all of them and leaves its arguments as they were; whatever it raises or returns, the lesson
+    goes on.
+    in_place: the exercise asks for changes to the arguments, which are then not looked at.
     """
     function = inspect.currentframe().f_back.f_globals.get(name)
-    reason = _why_not_ready(function, otherwise, on)
+    reason = _why_not_ready(function, otherwise, on, in_place)
     if reason is None:
         print(f"Going on with your `{name}`.")
         return function
@@ -302,7 +304,7 @@ def ready(name, otherwise, on):
     return otherwise
 
 
-def _why_not_ready(function, otherwise, on):
+def _why_not_ready(function, otherwise, on, in_place):
     """Return None if `function` agrees with `otherwise` on every argument tuple of `on`, else the reason in words."""
     if function is None:
         return "it is not defined yet"
@@ -312,8 +314,8 @@ def _why_not_ready(function, otherwise, on):
             got = function(*given)
             pairs = zip(got, expected, strict=True) if isinstance(expected, tuple) else [(got, expected)]
             for one, other in pairs:
-                _compare(one, other, call="it", rtol=1e-5, atol=1e-8, dtype=None)
-            if any(first_difference(now, before) for now, before in zip(given, args, strict=True)):
+                _agree(one, other)
+            if not in_place and any(first_difference(now, before) for now, before in zip(given, args, strict=True)):
                 return "it changed an argument in place"
     except NotImplementedError:
         return "its exercise is still to be solved"
@@ -322,6 +324,19 @@ def _why_not_ready(function, otherwise, on):
     except Exception as error:
         return f"it raised {raised(error)}"
     return None
+
+
+def _agree(one, other):
+    """Raise CheckFailure unless `one` is close to the numbers `other`, or equal to anything else that `other` is."""
+    try:
+        numbers = library_type(other) is not None and np.asarray(as_array(other)).dtype.kind in "biufc"
+    except ValueError:  # a list whose rows differ in length
+        numbers = False
+    if numbers:
+        return _compare(one, other, call="it", rtol=1e-5, atol=1e-8, dtype=None)
+    problem = first_difference(one, other)
+    if problem:
+        raise CheckFailure(f"`it` returned {problem}")
 
 
 def _is_handle(value):

@@ -251,6 +251,38 @@ def test_ready_does_not_let_an_answer_change_the_arguments():
     assert (namespace["x"] == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("def words(text): return text.split()", "Going on with your"),
+        ("def words(text): return text.split()[:1]", "a list of length 1, expected length 2"),
+        ("def words(text): return [2, 3]", "an int (2) at [0], expected a str ('a')"),
+    ],
+)
+def test_ready_compares_texts_too(answer, said, capsys):
+    namespace = {"check": check}
+    exec(answer, namespace)
+    exec("check.ready('words', otherwise=lambda text: ['a', 'b'], on=[('a b',)])", namespace)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rows", "said"), [([[1], [2, 3]], "Going on"), ([[1], [2, 4]], "4 at [1][1], expected 3")])
+def test_ready_compares_lists_of_different_lengths(rows, said, capsys):
+    namespace = {"check": check, "rows": lambda: rows}
+    exec("check.ready('rows', otherwise=lambda: [[1], [2, 3]], on=[()])", namespace)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("in_place", "said"), [(True, "Going on with your"), (False, "it changed an argument in place")]
+)
+def test_ready_accepts_changed_arguments_where_the_exercise_asks_for_them(in_place, said, capsys):
+    namespace = {"check": check, "np": np, "in_place": in_place}
+    exec("def add_one(x):\n    x += 1\n    return x.copy()", namespace)
+    exec("check.ready('add_one', lambda x: x + 1, on=[(np.ones(2),)], in_place=in_place)", namespace)
+    assert said in capsys.readouterr().out
+
+
 SET_UP = """
 from embedlab import check, explain
 explain.register_with_ipython(check.report_in_ipython)
