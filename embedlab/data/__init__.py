@@ -1,16 +1,18 @@
 """The texts and tables of the course, one function per data set.
 
-What comes with the course and with the packages that it installs needs no network: `iris`, `lee_news`,
-`wikipedia_articles`, `wordsim353`, `simlex999`, `google_analogies` and `shipped_vectors`. The others are downloaded on
-the first call, checked against a checksum, and kept in a cache (see `embedlab.data.files`; `python -m embedlab.data
-list` shows sizes and terms). They raise DataError, with one sentence that says what to do, when a file cannot be had.
-`read_glove` and `read_word2vec` read files of your own.
+What comes with the packages that the course installs, or with the course, needs no network: `iris`, `lee_news`,
+`wikipedia_articles`, `wikipedia_topics`, `wordsim353`, `simlex999`, `google_analogies` and `shipped_vectors`. The
+others are downloaded on the first call, checked against a checksum, and kept in a cache (see `embedlab.data.files`;
+`python -m embedlab.data list` shows sizes and terms). They raise DataError, with one sentence that says what to do,
+when a file cannot be had. `read_glove` and `read_word2vec` read files of your own.
 
 Importing this module reads nothing and downloads nothing.
 """
 
+import io
 import re
 import zipfile
+from importlib import resources
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,7 @@ from embedlab.data.vectors import check_count, read_glove, read_word2vec, shippe
 __all__ = [
     "DataError", "abc_headlines", "ag_news", "ag_news_titles", "glove", "google_analogies", "iris", "lee_news",
     "oz_books", "read_glove", "read_word2vec", "sherlock_holmes", "shipped_vectors", "simlex999", "story",
-    "tiny_shakespeare", "wikipedia_articles", "word_similarity", "wordsim353",
+    "tiny_shakespeare", "wikipedia_articles", "wikipedia_topics", "word_similarity", "wordsim353",
 ]  # fmt: skip
 
 CATEGORIES = {1: "World", 2: "Sports", 3: "Business", 4: "Sci/Tech"}
@@ -75,6 +77,17 @@ def wikipedia_articles():
             if text and not markup.lower().startswith("#redirect"):
                 articles[title] = text
     return pd.Series(articles, name="text", dtype="str").rename_axis("title")
+
+
+def wikipedia_topics():
+    """Return the topic of each of `wikipedia_articles`, a DataFrame of 106 rows indexed by title, in order. Offline.
+
+    Columns, all str: "topic", given by hand, is Arts, Places, Science or Society, or Other for what is clearly none of
+    them (lists of meanings, sports, languages); "group" is the same for articles on one subject, such as seven on
+    Angola, which must not be divided between training and test.
+    """
+    table = resources.files("embedlab.data").joinpath("topics.csv").read_text(encoding="utf-8")
+    return pd.read_csv(io.StringIO(table), dtype="str", **AS_TEXT).set_index("title")
 
 
 def wordsim353():
