@@ -141,6 +141,7 @@ class TestOffline:
         (lambda: data.abc_headlines(True), "n must be"),
         (lambda: data.abc_headlines("9"), "n must be .* not '9'"),
         (lambda: data.glove(50, -1), "n must be"),
+        (lambda: data.google_news(0), "n must be"),
         (lambda: data.glove(60), "dimension must be 50, 100, 200 or 300, not 60"),
         (lambda: data.glove([50]), "dimension must be"),
         (lambda: data.glove(50.0), "dimension must be"),
@@ -160,6 +161,7 @@ def test_a_file_that_cannot_be_had_is_a_data_error(monkeypatch, tmp_path):
     loaders = [
         data.tiny_shakespeare, data.abc_headlines, data.ag_news, data.ag_news_titles, data.glove,
         lambda: data.glove(archive=True), data.sherlock_holmes, data.oz_books, lambda: data.word_similarity("men"),
+        data.google_news, data.novels_19c, data.classics,
     ]  # fmt: skip
     for loader in loaders:
         with pytest.raises(DataError, match="^The mirror .*(does not have|lacks)"):
@@ -256,17 +258,20 @@ def test_every_file_is_registered_with_a_checksum_a_source_and_terms():
         assert dataset.about and dataset.licence and dataset.home.startswith("http"), name
         assert hasattr(data, name) or name.startswith("glove_"), f"no function loads {name}"
     for name, file in known.items():
-        assert re.fullmatch(r"[a-z_]+/[\w./-]+", name) and ".." not in name
+        assert re.fullmatch(r"[a-z_0-9]+/[\w./-]+", name) and ".." not in name
         found = {kind: getattr(file, kind) for kind in lengths if getattr(file, kind)}
         assert found, name
         for kind, value in found.items():
             assert re.fullmatch(rf"[0-9a-f]{{{lengths[kind]}}}", value), name
-        assert (file.url is None) == (file.subset_of is not None), name
+        packs = {other.packed_in for other in known.values()}
+        assert (file.url is None) == (file.subset_of is not None or name in packs), name
+        assert file.packed_in is None or known[file.packed_in].sha256, name
         if file.url:
             assert file.url.startswith("https://") and urlsplit(file.url).path.rpartition(".")[2] in name
             assert "raw.githubusercontent.com" not in file.url or re.search("/[0-9a-f]{40}/", file.url), name
         else:
-            assert known[file.subset_of].url and file.sha256 and file.size
+            assert file.sha256 and file.size
+            assert name in packs or known[file.subset_of].url
     assert sorted(f"benchmarks/{stem}.txt" for stem in data.SIMILARITY.values()) == [
         file.name for file in files.registry()["word_similarity"].files
     ]
@@ -321,7 +326,21 @@ class TestRealMirror:
         assert len(small) in (14_489, 400_000) and len(large) in (2_821, 400_000)
         assert data.glove(50, 1000).equals(small[:1000])
 
-    @pytest.mark.parametrize(("load", "number"), [(data.sherlock_holmes, 8), (data.oz_books, 14)])
+    def test_google_news(self):
+        news = data.google_news()
+        assert news.shape in ((8_000, 300), (3_000_000, 300)) and (news.dtypes == np.float32).all()
+        assert news.index.is_unique and news.index.name == "word" and "London" in news.index
+        woman, man = news.loc["woman"], news.loc["man"]
+        assert woman @ man / np.linalg.norm(woman) / np.linalg.norm(man) == pytest.approx(0.7664, abs=1e-4)
+        assert data.google_news(10).equals(news[:10])
+
+    def test_novels(self):
+        novels = data.novels_19c()
+        assert len(novels) == 44 and sum(len(text.split()) for text in novels.values()) == 8_325_178
+        assert novels["Oliver Twist"].startswith("Oliver Twist\nCharles Dickens\n")
+        assert all(word not in text for text in novels.values() for word in ("Gutenberg", "\r", "\ufeff"))
+
+    @pytest.mark.parametrize(("load", "number"), [(data.sherlock_holmes, 8), (data.oz_books, 14), (data.classics, 3)])
     def test_books(self, load, number):
         books = load()
         assert len(books) == number

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import http.server
+import io
 import os
 import re
 import signal
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from embedlab.data.__main__ import main
 WHOLE = b"whole file\n" * 20_000
 PARTS = {"small/part1.txt": b"first\n", "small/part2.txt": b"second\n"}
 OTHER = b"another file\r\n"
+PACKED = b"a file that a mirror may hold in a zip\n"
 
 
 def git_blob(content):
@@ -28,8 +32,16 @@ def git_blob(content):
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
+def zipped():
+    """The bytes of the zip that holds PACKED."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("folder/packed.txt"), PACKED)
+    return buffer.getvalue()
+
+
 def tiny_registry(host):
-    """A registry of two data sets whose files lie at the address `host`."""
+    """A registry of three data sets whose files lie at the address `host`."""
     part = '[[small.files]]\nname = "{}"\nsubset_of = "small/whole.txt"\nsha256 = "{}"\n'
     parts = "".join(part.format(name, hashlib.sha256(text).hexdigest()) for name, text in PARTS.items())
     return f"""
@@ -51,6 +63,19 @@ home = "https://example.org"
 name = "other.txt"
 url = "{host}/public/other.txt"
 git_blob = "{git_blob(OTHER)}"
+[packs]
+about = "a file and the zip that holds it"
+licence = "free"
+home = "https://example.org"
+[[packs.files]]
+name = "packs/folder/packed.txt"
+url = "{host}/public/packed.txt"
+sha256 = "{hashlib.sha256(PACKED).hexdigest()}"
+size = {len(PACKED)}
+packed_in = "packs/all.zip"
+[[packs.files]]
+name = "packs/all.zip"
+sha256 = "{hashlib.sha256(zipped()).hexdigest()}"
 """
 
 
@@ -107,7 +132,7 @@ def cache(tmp_path, monkeypatch, host):
         monkeypatch.delenv(name, raising=False)
     known = files.parse(tiny_registry(host.address))
     monkeypatch.setattr(files, "registry", lambda: known)
-    host.files = {"/public/small.txt": WHOLE, "/public/other.txt": OTHER}
+    host.files = {"/public/small.txt": WHOLE, "/public/other.txt": OTHER, "/public/packed.txt": PACKED}
     return folder
 
 
@@ -205,6 +230,46 @@ def test_an_address_as_mirror_may_hold_the_subset_only(host, monkeypatch):
     monkeypatch.setenv("EMBEDLAB_MIRROR", host.address)
     host.files = {f"/{name}": content for name, content in PARTS.items()}
     assert [path.read_bytes() for path in files.locate("small/whole.txt")] == list(PARTS.values())
+
+
+def test_a_mirror_may_hold_a_file_in_a_zip(cache, host, mirror):
+    put(mirror, "packs/all.zip", zipped())
+    [path] = files.locate("packs/folder/packed.txt")
+    assert path == cache / "packs/folder/packed.txt" and path.read_bytes() == PACKED
+    mirror.rename(mirror.with_name("unplugged"))
+    assert files.locate("packs/folder/packed.txt") == [path] and host.asked == []
+    assert files_in(cache) == ["packs/all.zip", "packs/folder/packed.txt"]
+
+
+def test_an_address_as_mirror_may_hold_a_file_in_a_zip(host, monkeypatch):
+    monkeypatch.setenv("EMBEDLAB_MIRROR", host.address)
+    host.files = {"/packs/all.zip": zipped()}
+    assert [path.read_bytes() for path in files.locate("packs/folder/packed.txt")] == [PACKED]
+
+
+def test_a_zip_whose_file_is_another_one_is_refused(cache, mirror, monkeypatch):
+    known = {name: replace(file, sha256="0" * 64) for name, file in files.all_files().items() if "packed" in name}
+    known["packs/all.zip"] = files.all_files()["packs/all.zip"]
+    monkeypatch.setattr(files, "all_files", lambda: known)
+    put(mirror, "packs/all.zip", zipped())
+    with fails_with("is not the registered file packs/folder/packed.txt"):
+        files.locate("packs/folder/packed.txt")
+    assert files_in(cache) == ["packs/all.zip"]
+
+
+def test_without_a_mirror_a_zip_is_not_taken(cache, host):
+    put(cache, "packs/all.zip", zipped())
+    assert [path.read_bytes() for path in files.locate("packs/folder/packed.txt")] == [PACKED]
+    assert host.asked == ["/public/packed.txt"]
+    (cache / "packs/folder/packed.txt").unlink()
+    host.files = {}
+    with fails_with("does not have packs/folder/packed.txt"):
+        files.locate("packs/folder/packed.txt")
+
+
+def test_a_mirror_with_neither_file_nor_zip(mirror):
+    with fails_with("mirror lacks both packs/folder/packed.txt and its zip packs/all.zip: add one of them"):
+        files.locate("packs/folder/packed.txt")
 
 
 def test_without_a_mirror_the_whole_set_is_taken_though_the_subset_is_there(cache, mirror, monkeypatch):
@@ -440,7 +505,7 @@ def test_verify_finds_a_damaged_file_in_the_cache_and_in_the_mirror(cache, mirro
 
 def test_wrong_use_has_its_own_exit_code(monkeypatch, capsys):
     assert main(["fetch", "small", "big"]) == 2
-    assert "There is no data set big: choose from small, other." in capsys.readouterr().err
+    assert "There is no data set big: choose from small, other, packs." in capsys.readouterr().err
     for arguments in ([], ["fetch"], ["drop"], ["list", "small"]):
         with pytest.raises(SystemExit) as caught:
             main(arguments)

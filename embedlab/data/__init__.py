@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 
 from embedlab.data.files import DataError, locate, registry
-from embedlab.data.vectors import check_count, read_glove, read_word2vec, shipped_vectors
+from embedlab.data.vectors import check_count, read_glove, read_stored, read_word2vec, shipped_vectors
 
 __all__ = [
-    "DataError", "abc_headlines", "ag_news", "ag_news_titles", "glove", "google_analogies", "iris", "lee_news",
-    "oz_books", "read_glove", "read_word2vec", "sherlock_holmes", "shipped_vectors", "simlex999", "story",
-    "tiny_shakespeare", "wikipedia_articles", "wikipedia_topics", "word_similarity", "wordsim353",
+    "DataError", "abc_headlines", "ag_news", "ag_news_titles", "classics", "glove", "google_analogies", "google_news",
+    "iris", "lee_news", "novels_19c", "oz_books", "read_glove", "read_word2vec", "sherlock_holmes", "shipped_vectors",
+    "simlex999", "story", "tiny_shakespeare", "wikipedia_articles", "wikipedia_topics", "word_similarity", "wordsim353",
 ]  # fmt: skip
 
 CATEGORIES = {1: "World", 2: "Sports", 3: "Business", 4: "Sci/Tech"}
@@ -34,7 +34,8 @@ SIMILARITY = {
     "ws353_rel": "EN-WS-353-REL", "ws353_sim": "EN-WS-353-SIM", "yp130": "EN-YP-130",
 }  # fmt: skip
 CREDITS = re.compile(
-    r"\s*(Produced by|Original Transcriber.s Note|Additions to the text|(End of )?(the )?Project Gutenberg)"
+    r"\s*(Produced by|An Anonymous Volunteer|Original Transcriber.s Note|Additions to the text|"
+    r"(End of )?(the )?Project Gutenberg)"
 )
 # Every cell is text as it stands: a headline that reads "NA" or "null" is a headline.
 AS_TEXT = {"keep_default_na": False, "na_filter": False, "encoding": "utf-8"}
@@ -208,6 +209,21 @@ def glove(dimension=50, n=None, *, archive=False):
     return table
 
 
+def google_news(n=None):
+    """Return word2vec vectors of Google News, a float32 DataFrame of shape (words, 300) indexed by word.
+
+    Words are case-sensitive, commonest first, phrases are joined by underscores.
+    n: at most the first n words, a whole number from 1; None for all 3,000,000, which take 3.6 GB of memory. A mirror
+    may hold a subset of 8,000 words instead (attrs["files"] names the file that was read).
+    Source: Mikolov et al., 2013. Raises ValueError for another n, and DataError.
+    """
+    check_count(n)
+    [path] = locate("word2vec/word2vec-google-news-300.gz")
+    table = read_stored(path).iloc[:n] if path.suffix == ".npz" else read_word2vec(path, n)
+    table.attrs["files"] = [path.name]
+    return table
+
+
 def sherlock_holmes():
     """Return Doyle's Sherlock Holmes, eight books in order, a dict from title to `story` (str). Raises DataError."""
     return _books("sherlock_holmes")
@@ -216,6 +232,20 @@ def sherlock_holmes():
 def oz_books():
     """Return Baum's 14 Oz books in order, a dict from title to `story` (str). Raises DataError."""
     return _books("oz_books")
+
+
+def classics():
+    """Return Alice in Wonderland, Pride and Prejudice, and War and Peace, a dict from title to `story`. DataError."""
+    return _books("classics")
+
+
+def novels_19c():
+    """Return 44 English novels of the 19th century, a dict from title to text (str), 8.3 million words.
+
+    Eighteen authors besides Dickens, whose novels come last. The Hound of the Baskervilles and Pride and Prejudice are
+    in `sherlock_holmes` and `classics` too. Source: M. Mahlberg and others, CLiC corpora. Raises DataError.
+    """
+    return {file.title: _text(*locate(file.name)) for file in registry()["novels_19c"].files if file.url}
 
 
 def story(text):

@@ -20,7 +20,7 @@ def show_list():
     """Print the registry and what of it is in the cache; 0."""
     print(f"Cache: {files.cache_folder()}\nMirror: {files.mirror() or 'none, files come from their public hosts'}\n")
     for name, dataset in files.registry().items():
-        whole = [file for file in dataset.files if not file.subset_of]
+        whole = [file for file in dataset.files if file.url]
         bytes_known = sum(file.size or 0 for file in whole)
         size = f"{bytes_known / 1e6:,.1f} MB" if bytes_known else "size unknown"
         there = sum((files.cache_folder() / file.name).is_file() for file in whole)
@@ -41,7 +41,7 @@ def fetch(names):
     failures = []
     for name in names:
         for file in files.registry()[name].files:
-            if file.subset_of:
+            if not file.url:
                 continue
             try:
                 for path in files.locate(file.name):

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -49,6 +50,7 @@ class File:
     size: int | None = None
     title: str | None = None
     subset_of: str | None = None
+    packed_in: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def cached(file):
 def locate(name):
     """Return the paths of the file `name`, fetched if needed: one path, or those of the subsets that stand in for it.
 
-    Subsets are taken only where a mirror is set and does not hold the file itself. Raises DataError as `fetch` does.
+    Subsets, and the zip that a file is packed in, are taken only where a mirror is set and does not hold the file
+    itself. Raises DataError as `fetch` does.
     """
     file = all_files()[name]
     if _cached_or_fail(file):
@@ -148,6 +151,8 @@ def locate(name):
     try:
         return [fetch(file)]
     except MissingFile:
+        if has_mirror and file.packed_in:
+            return [_unpack(file)]
         if not subsets:
             raise
     try:
@@ -157,10 +162,10 @@ def locate(name):
         raise MissingFile(f"The mirror {mirror()} lacks both {name} and its subset {names}: add one of them.") from None
 
 
-def fetch(file):
+def fetch(file, source=None):
     """Return the path of `file` in the cache; where no sound copy is there, take it from the mirror or its public host.
 
-    file: a File of the registry.
+    file: a File of the registry. source: where to take it from instead, a path on this machine or in an open zip.
     Raises MissingFile where the source does not have it, and DataError where there is no connection, the download
     breaks off, its checksum is wrong, the disk is full, or a folder cannot be read or written. Nothing of the
     download is left then.
@@ -168,7 +173,7 @@ def fetch(file):
     path = cache_folder() / file.name
     if _cached_or_fail(file):
         return path
-    source = _source(file)
+    source = source or _source(file)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +191,18 @@ def fetch(file):
     finally:
         _remove(partial)
     return path
+
+
+def _unpack(file):
+    """Return the path of `file` in the cache, taken out of the zip of a mirror that it is packed in."""
+    try:
+        pack = fetch(all_files()[file.packed_in])
+    except MissingFile:
+        raise MissingFile(
+            f"The mirror {mirror()} lacks both {file.name} and its zip {file.packed_in}: add one of them."
+        ) from None
+    with zipfile.ZipFile(pack) as archive:
+        return fetch(file, zipfile.Path(archive, file.name.partition("/")[2]))
 
 
 def _cached_or_fail(file):
@@ -233,7 +250,7 @@ def _source(file):
 
 def _copy(file, source, stream):
     """Write the bytes at `source` to the open file `stream`; errors of the source are DataErrors."""
-    if isinstance(source, Path):
+    if not isinstance(source, str):
         for chunk in _chunks(file, source):
             stream.write(chunk)
         return

@@ -68,8 +68,13 @@ def shipped_vectors():
     of 2003 and 2004, and articles of `wikipedia_articles`; data/README.md says how, and how good they are.
     """
     with resources.files("embedlab.data").joinpath("vectors.npz").open("rb") as stream:
-        with np.load(stream, allow_pickle=False) as stored:
-            return _table(stored["words"].tolist(), stored["vectors"].astype(np.float32))
+        return read_stored(stream)
+
+
+def read_stored(path):
+    """Return the word vectors of a NumPy archive with the arrays "words" (n,) and "vectors" (n, dimension), float32."""
+    with np.load(path, allow_pickle=False) as stored:
+        return _table(stored["words"].tolist(), stored["vectors"].astype(np.float32))
 
 
 def check_count(n):
