@@ -146,6 +146,16 @@ def test_the_same_marks_give_the_same_bytes(course, tmp_path):
     assert export(course, ROWS[::-1], "canvas", tmp_path / "b.csv").read_bytes() == first
 
 
+@pytest.mark.parametrize("format", ["csv", "canvas", "moodle"])
+def test_a_late_penalty_is_not_taken_off_a_second_time(course, tmp_path, format):
+    with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
+        gradebook.update_or_create_assignment("01_small")
+        late = gradebook.update_or_create_submission("01_small", "ada")
+        late.late_submission_penalty = 0.5
+        gradebook.db.commit()
+    assert read(export(course, ROWS[:1], format, tmp_path / "marks.csv"))[-1][-1] == "4.5"
+
+
 def test_an_unknown_format_is_refused_with_those_that_there_are(course, tmp_path):
     with pytest.raises(Refusal, match="There is no format 'xlsx'; choose one of: csv, canvas, moodle."):
         export(course, ROWS, "xlsx", tmp_path / "marks.xlsx")
