@@ -15,7 +15,6 @@ import sys
 import tempfile
 import types
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,20 +22,10 @@ from autograder.answers import Answers, error_lines, run_cell
 from autograder.lesson import Exercise, Lesson
 from autograder.protocol import is_mutable
 from autograder.proxies import RemoteAnswer
+from autograder.results import Verdict
+from autograder.verdict import STOPS, cell_failed, no_verdict, remote, verdict
 from embedlab import check
 from embedlab.describe import raised
-
-STOPS = (Exception, SystemExit, GeneratorExit)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one test cell says of an answer: all its points and no message, or 0 points and the reason."""
-
-    grade_id: str
-    points: float
-    max_points: float
-    message: str
 
 
 def run_exercise(lesson: Lesson, exercise: Exercise, answer: str, *, proxied: bool, key: str = "") -> list[Verdict]:
@@ -57,26 +46,11 @@ def run_exercise(lesson: Lesson, exercise: Exercise, answer: str, *, proxied: bo
         try:
             answers.run(answer)
         except STOPS as error:
-            lines = error_lines(error, filename)
-            message = f"the cell raised {raised(error)}" + (f" ({lines.splitlines()[-1]})" if lines else "")
-            return [Verdict(test.grade_id, 0.0, test.points, message) for test in exercise.tests]
-        with _remote(tests if proxied else None):
-            return [_verdict(test, test_side, tests if proxied else None, exercise.names) for test in exercise.tests]
-
-
-def _verdict(test, namespace, tests, names):
-    """Run one test cell; `tests`, if given, supplies the answer's `names`."""
-    try:
-        for name in names if tests else ():
-            namespace.pop(name, None)
-            with contextlib.suppress(NameError):
-                namespace[name] = tests.name(name)
-        run_cell(test.source, namespace, f"<test {test.grade_id}>")
-    except check.CheckFailure as failure:
-        return Verdict(test.grade_id, 0.0, test.points, str(failure))
-    except STOPS as error:
-        return Verdict(test.grade_id, 0.0, test.points, check.explain(error, test.source))
-    return Verdict(test.grade_id, test.points, test.points, "")
+            reason = cell_failed(error, error_lines(error, filename))
+            return [no_verdict(test, type(error).__name__, reason) for test in exercise.tests]
+        through = tests if proxied else None
+        with remote(through):
+            return [verdict(test, test_side, through, exercise.names) for test in exercise.tests]
 
 
 class _Prepared:
@@ -121,15 +95,6 @@ def _copied(namespace):
             value = copy.deepcopy(value, memo)
         copied[name] = value
     return copied
-
-
-@contextlib.contextmanager
-def _remote(tests):
-    before, check.remote = check.remote, tests
-    try:
-        yield
-    finally:
-        check.remote = before
 
 
 @contextlib.contextmanager

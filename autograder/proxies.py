@@ -104,7 +104,9 @@ def _checked_reply(reply):
     changes = _checked(reply.get("changes", {}), dict)
     for place in changes:
         _checked(place, int)
-    caught = [_checked(warning, tuple) for warning in _checked(reply.get("warnings", []), list)[:protocol.MAX_WARNINGS]]
+    caught = [
+        _checked(warning, tuple) for warning in _checked(reply.get("warnings", []), list)[: protocol.MAX_WARNINGS]
+    ]
     if ("value" in reply) == ("error" in reply) or any(len(warning) != 2 for warning in caught):
         raise AnswerError(UNREADABLE)
     caught = [(protocol.warning_category(category), clean(text)) for category, text in caught]

@@ -42,6 +42,12 @@ NEEDS = [
         snap="chromium",  # Ubuntu's package of this name only starts snap, which waits for a daemon
         tests="tests/test_browser.py",
     ),
+    SystemNeed(
+        programs=("bwrap",),
+        packages=("bubblewrap",),
+        snap=None,
+        tests="tests/test_attacks.py",
+    ),
 ]
 
 

@@ -1,0 +1,103 @@
+"""The outer sandbox: a process with the grader's Python and nothing else of the machine, by bubblewrap.
+
+`start` runs a Python module in it. No network, no environment variables, processes of its own; of the file system the
+system's libraries, this Python with its packages, `embedlab` and `autograder`, all read-only, and an empty /tmp.
+Started as root, what runs inside becomes nobody. `why_not` says what to install where this cannot be had.
+"""
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import embedlab
+
+COURSE = Path(embedlab.__file__).resolve().parents[1]
+INSIDE = "/course"
+PACKAGES = ("embedlab", "autograder", "data")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+SETTINGS = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/localtime",
+)
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": INSIDE,
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONNOUSERSITE": "1",
+    "MPLBACKEND": "Agg",
+    "EMBEDLAB_CHECK_KEY": "",
+    # One thread, whatever a lesson asks for: only a process with one thread can be forked safely.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+}
+RESTRICTED = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+
+
+def start(module: str, end: socket.socket) -> subprocess.Popen:
+    """Start `python -m module DESCRIPTOR` in the sandbox, with its `end` of a socket."""
+    inner = [sys.executable, "-m", module, str(end.fileno())]
+    return subprocess.Popen(
+        [*command(), *inner], pass_fds=[end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, env={}, cwd="/",
+    )  # fmt: skip
+
+
+def command() -> list[str]:
+    """The bubblewrap command line, up to the program to run."""
+    found = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session", "--clearenv"]
+    found += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    if os.geteuid() == 0:
+        found += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        found += ["--unshare-user"]
+    for name, value in ENVIRONMENT.items():
+        found += ["--setenv", name, value]
+    for folder in map(Path, SYSTEM):
+        if folder.is_symlink():
+            found += ["--symlink", os.readlink(folder), str(folder)]
+        elif folder.is_dir():
+            found += ["--ro-bind", str(folder), str(folder)]
+    for setting in SETTINGS:
+        found += ["--ro-bind-try", setting, setting]
+    shown = {folder: folder for folder in (sys.base_prefix, sys.prefix) if not Path(folder).is_relative_to("/usr")}
+    shown |= {str(COURSE / name): f"{INSIDE}/{name}" for name in PACKAGES if (COURSE / name).is_dir()}
+    for folder in sorted({str(parent) for place in shown.values() for parent in Path(place).parents} - {"/"}):
+        found += ["--perms", "0755", "--dir", folder]
+    for folder, place in shown.items():
+        found += ["--ro-bind", folder, place]
+    found += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+    return [*found, "--remount-ro", "/", "--chdir", "/tmp"]
+
+
+def why_not() -> str:
+    """Why there can be no sandbox on this machine, and what to do, in a sentence; "" where there can be one."""
+    if platform.system() != "Linux":
+        return "Grading needs Linux, for its sandbox: use the container that Dockerfile describes."
+    if shutil.which("bwrap") is None:
+        return (
+            "Grading needs bubblewrap, for its sandbox: install it, for example with `sudo apt-get install bubblewrap`."
+        )
+    tried = subprocess.run(
+        [*command(), sys.executable, "-m", "autograder.probe"], capture_output=True, text=True, env={}
+    )
+    if tried.returncode == 0:
+        return ""
+    reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if RESTRICTED.is_file() and RESTRICTED.read_text().strip() == "1":
+        return (
+            "This system forbids user namespaces to ordinary programs, and the sandbox needs them: allow them to bwrap "
+            f"and Python by an AppArmor profile, as README.md says, or grade as root ({reason})."
+        )
+    return (
+        f"The sandbox cannot be started here: {reason}. Are user namespaces allowed (sysctl user.max_user_namespaces)?"
+    )
