@@ -14,7 +14,7 @@ ENVIRONMENT = @command -v '$(PYTHON)' >/dev/null || { \
 # As `source .venv/bin/activate` does: nbgrader starts alembic by its name.
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" .venv/bin/python
 
-.PHONY: help lab test build sync grade demo release bench clean
+.PHONY: help lab test build sync grade demo release bench vectors clean
 
 help: ## list these commands
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -53,6 +53,10 @@ release: ## write the students' zip into dist/
 bench: ## run the side-by-side measurements in benchmarks/ (ARGS=animation for one)
 	$(ENVIRONMENT)
 	$(RUN) tools/run_benchmarks.py $(ARGS)
+
+vectors: ## train the word vectors that come with the course anew (data/README.md says how long)
+	$(ENVIRONMENT)
+	$(RUN) tools/train_vectors.py $(ARGS)
 
 clean: ## remove caches and what can be built again; never work/, submitted/, the gradebook or .venv
 	@rm -rf build dist .pytest_cache .ruff_cache *.egg-info .coverage*

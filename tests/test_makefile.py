@@ -23,6 +23,7 @@ TOOLS = {
     "demo": "tools/make_demo.py",
     "release": "tools/make_release.py",
     "bench": "tools/run_benchmarks.py",
+    "vectors": "tools/train_vectors.py",
 }
 
 
@@ -129,6 +130,7 @@ def test_clean_keeps_work_marks_and_the_environment(course, make):
         ("grade", "09_nothing", "09_nothing|no folder .*submitted: put the notebooks into"),
         ("demo", "--nonsense", "--nonsense"),
         ("release", "--nonsense", "takes no arguments, and got '--nonsense': run it alone"),
+        ("vectors", "--nonsense", "--nonsense"),
         ("bench", "nonsense", "There is no benchmark 'nonsense': choose from"),
     ],
 )

@@ -219,7 +219,11 @@ def google_news(n=None):
     """
     check_count(n)
     [path] = locate("word2vec/word2vec-google-news-300.gz")
-    table = read_stored(path).iloc[:n] if path.suffix == ".npz" else read_word2vec(path, n)
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as stored:
+            table = read_stored(stored).iloc[:n]
+    else:
+        table = read_word2vec(path, n)
     table.attrs["files"] = [path.name]
     return table
 
