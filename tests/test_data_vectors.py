@@ -220,6 +220,14 @@ def test_what_is_no_word2vec_file(write, content, reason):
         data.read_word2vec(path)
 
 
+@pytest.mark.parametrize("content", [GOOD, binary(WORDS, VALUES)[4:]], ids=["text", "binary"])
+def test_a_cut_off_file_is_an_error_where_it_has_fewer_words_than_were_asked_for(write, content):
+    path = write(b"9 3\n" + content)
+    assert_table(data.read_word2vec(path, 3), WORDS, VALUES)
+    with pytest.raises(ValueError, match="holds only 3 words, expected 9 as line 1 says"):
+        data.read_word2vec(path, 4)
+
+
 # Both
 
 
