@@ -100,6 +100,7 @@ BAD_LINES = {
     "two spaces": (b"to  1 2 3\n", "'to' has 4 numbers, expected 3"),
     "tabs": (b"to\t1\t2\t3\n", r"no number follows 'to\\t1\\t2\\t3'"),
     "a comma": (b"to 1 2,5 3\n", "number 2 of 'to' is '2,5', expected a finite number"),
+    "quotes": (b'to 1 "2" 3\n', "number 2 of 'to' is '\"2\"', expected a finite number"),
     "a word for a number": (b"to 1 2 x\n", "number 3 of 'to' is 'x', expected a finite number"),
     "NaN": (b"to 1 nan 3\n", "number 2 of 'to' is 'nan', expected a finite number"),
     "infinity": (b"to 1 2 -inf\n", "number 3 of 'to' is '-inf', expected a finite number"),
@@ -112,6 +113,7 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("block", [16, 1 << 20])
 @pytest.mark.parametrize(("line", "reason"), BAD_LINES.values(), ids=BAD_LINES)
 def test_a_bad_line_is_named_with_its_reason(write, monkeypatch, line, reason, block):
@@ -175,6 +177,18 @@ def test_numbers_are_read_and_refused_in_the_same_way_in_blocks_and_line_by_line
 def test_a_word2vec_file(write, content):
     assert_table(data.read_word2vec(write(content)), WORDS, VALUES)
     assert_table(data.read_word2vec(write(gzip.compress(content))), WORDS, VALUES)
+
+
+@pytest.mark.parametrize("block", [1, 16, 1 << 20])
+def test_a_header_that_says_too_few_or_too_many_words(write, monkeypatch, block):
+    monkeypatch.setattr(module, "BLOCK", block)
+    for content in (GOOD, binary(WORDS, VALUES)[4:]):
+        with pytest.raises(ValueError, match=" holds more words, expected 2 as line 1 says$"):
+            data.read_word2vec(write(b"2 3\n" + content))
+        with pytest.raises(ValueError, match=" holds only 3 words, expected 4 as line 1 says$"):
+            data.read_word2vec(write(b"4 3\n" + content))
+    with pytest.raises(ValueError, match=" holds only 0 words, expected 4 as line 1 says$"):
+        data.read_word2vec(write(b"4 3\n"))
 
 
 @pytest.mark.parametrize("is_binary", [False, True])

@@ -94,6 +94,7 @@ def _read_lines(stream, name, n, words=None, dimension=None):
     first = 1 if words is None else 2
     seen, numbers = {}, bytearray()  # a bytearray grows in place; joining arrays would need the memory twice
     left = n if words is None else min(words, n or words)
+    surplus = 0
     while left != 0 and (lines := stream.readlines(BLOCK)):
         entries = [line.rstrip(b" \r\n").partition(b" ") for line in lines[:left]]
         if dimension is None:
@@ -107,7 +108,7 @@ def _read_lines(stream, name, n, words=None, dimension=None):
         surplus = len(lines) - len(entries)
         left = None if left is None else left - len(entries)
     if words is not None and (left or n is None or n >= words):
-        _check_number(len(seen), words, name, left == 0 and (surplus or stream.read(1)))
+        _check_number(len(seen), words, name, surplus or stream.read(1))
     if not seen:
         raise ValueError(f"path {name} is empty, expected lines such as 'the 0.418 0.24968'")
     return _table(list(seen), np.frombuffer(numbers, np.float32).reshape(-1, dimension))
@@ -169,8 +170,6 @@ def _words(entries):
 
 def _values(entries, dimension):
     """Return the numbers of a block, float32 (lines, dimension), or None where a line has others than that many."""
-    if any(not numbers or numbers.count(b" ") != dimension - 1 for _, _, numbers in entries):
-        return None
     text = io.BytesIO(b"\n".join(numbers for _, _, numbers in entries))
     try:
         with np.errstate(over="ignore"):
