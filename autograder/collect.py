@@ -4,12 +4,12 @@
 download collected twice changes nothing. It reads the gradebook, where there is one, for the list of students and the
 dates when chapters are due, and does not change it.
 
-nbgrader has a command for this, `nbgrader zip_collect`. It unpacks whole archives to the disk, links and bombs
-included, and follows what they hold; it wants one regular expression from the instructor for all names, one chapter at
-a time, and a folder tree of its own; it leaves `name (1).ipynb` under that name, which is not graded; it stops at two
-files of one name without times; and on a second run it refuses, or deletes what was collected before. This one reads
-the names of Canvas, Moodle and plain folders by itself, files every chapter at once, keeps every attempt, and says of
-each file what became of it.
+nbgrader has a command for this, `nbgrader zip_collect`. It unpacks archives and the archives in them to the disk,
+without a limit; it wants one regular expression from the instructor for all names, one chapter at a time, and a folder
+tree of its own; it leaves `name (1).ipynb` under that name, which is not graded; it stops at two files of one name
+without times; and on a second run it refuses, or deletes what was collected before. This one reads the names of Canvas,
+Moodle and plain folders by itself, files every chapter at once, keeps every attempt, and says of each file what became
+of it.
 
 A time is written into timestamp.txt, from which nbgrader counts late penalties, only where it is that of handing in:
 Canvas, and Moodle with its usual settings, give every file in a download the time of the download.
@@ -35,6 +35,7 @@ LATE, GUESSED, UNKNOWN = "late", "guessed", "unknown student"
 NO_NOTEBOOK, REFUSED, IGNORED = "no notebook", "not collected", "ignored"
 ARCHIVE = re.compile(r"\.(zip|7z|rar|tar|tgz|gz|bz2|xz)$", re.IGNORECASE)
 DOWNLOAD_TAKES = timedelta(minutes=10)
+MANY = 8
 LONGEST_NAME = 100
 
 
@@ -116,13 +117,14 @@ def collect(
 def _times(uploads: list[Upload], told: list[Named], source: Path) -> list[tuple[datetime, bool]]:
     """For each file a time that tells old from new, and whether it is that of handing in.
 
-    Files that a learning platform packed within some minutes have the time of packing; a single one is compared with
-    the download itself.
+    Files that a learning platform packed within some minutes, or one after the other, have the time of packing; a
+    single one is compared with the download itself.
     """
     made = datetime.fromtimestamp(source.stat().st_mtime, UTC)
     packed = [upload.time for upload, named in zip(uploads, told, strict=True) if upload.time and named.platform]
     span = [*packed, made] if len(packed) == 1 else packed
-    at_once = bool(span) and max(span) - min(span) <= DOWNLOAD_TAKES
+    in_turn = len(packed) >= MANY and packed == sorted(packed)
+    at_once = bool(span) and (max(span) - min(span) <= DOWNLOAD_TAKES or in_turn)
     return [
         (max(packed), False) if at_once and named.platform else (upload.time or made, upload.time is not None)
         for upload, named in zip(uploads, told, strict=True)
@@ -184,7 +186,8 @@ def _examine(
     """A notebook that can be filed, or what became of a file that cannot."""
 
     def not_filed(status: str, sentence: str) -> Collected:
-        return Collected(owner.student, "", shown(upload.name), None, status, sentence)
+        chapter = "" if upload.fault else named_chapter(named, course.lessons)
+        return Collected(owner.student, chapter, shown(upload.name), None, status, sentence)
 
     if upload.fault:
         return not_filed(REFUSED, f"it {upload.fault}")

@@ -22,9 +22,9 @@ CANVAS = re.compile(
     r"(?:(?P<name>\w+?)_)??(?P<late>LATE_)?(?:(?P<number>\d+)|(?P<anonymous>anon_[^\W_]+))_(?P<file>\d+)_(?P<rest>.+)",
     re.IGNORECASE | re.DOTALL,
 )
-MOODLE = re.compile(r"(?P<name>[^_]+)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<rest>.*))?", re.DOTALL)
+MOODLE = re.compile(r"(?P<name>[^_]+)(_(?P<number>\d+))?_assignsubmission_[a-z]+(?:_(?P<rest>.*))?", re.DOTALL)
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
-COPY = re.compile(r"[ _-]*\((\d{1,4})\)$|-(\d{1,4})$|[ _-]+copy ?(\d{0,4})$", re.IGNORECASE)
+COPY = re.compile(r"\((\d{1,4})\)$|-(\d{1,4})$|[ _-]copy ?(\d{0,4})$", re.IGNORECASE)
 GRADE_ID = re.compile(rb'"grade_id"\s*:\s*"([^"\\]{1,200})"')
 JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini", "timestamp.txt")
 
@@ -96,7 +96,7 @@ def _named(parts: tuple[str, ...], wrapped: bool, around: int, chapters: set[str
 
 
 def _moodle(match: re.Match, file: str, folders: tuple[str, ...]) -> Named:
-    name, number = unicodedata.normalize("NFC", match["name"]), match["number"]
+    name, number = unicodedata.normalize("NFC", match["name"]), match["number"] or ""
     student = f"{name}_{number}" if name == "Participant" else name
     return Named("Moodle", student, number, False, 0, file, folders)
 
@@ -106,7 +106,7 @@ def _without_copies(file: str) -> tuple[str, tuple[int, ...]]:
     stem, numbers = NOTEBOOK.sub("", file).strip(), ()
     while match := COPY.search(stem):
         number = next((group for group in match.groups() if group is not None), "")
-        stem, numbers = stem[: match.start()].strip(), (int(number or 1), *numbers)
+        stem, numbers = stem[: match.start()].rstrip(" _-"), (int(number or 1), *numbers)
     return stem, numbers
 
 
@@ -122,6 +122,10 @@ def named_chapter(named: Named, lessons: dict[str, Lesson]) -> str:
 
 def contained_chapters(data: bytes, lessons: dict[str, Lesson]) -> dict[str, int]:
     """How many of each chapter's cells a notebook holds, by their grade_ids; without parsing it."""
-    found = {name.decode("utf-8", "replace") for name in GRADE_ID.findall(data)}
-    counts = {name: sum(cell.grade_id in found for cell in lesson.cells) for name, lesson in lessons.items()}
-    return {name: count for name, count in counts.items() if count}
+    wanted = {cell.grade_id.encode() for lesson in lessons.values() for cell in lesson.cells if cell.grade_id}
+    found = {match[1] for match in GRADE_ID.finditer(data) if match[1] in wanted}
+    return {
+        name: count
+        for name, lesson in lessons.items()
+        if (count := sum(cell.grade_id is not None and cell.grade_id.encode() in found for cell in lesson.cells))
+    }

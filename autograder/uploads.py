@@ -33,6 +33,7 @@ DAMAGE = (
     RuntimeError,
     NotImplementedError,
 )
+LONGEST_NAME = 1000
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 TIMES_FIELD = 0x5455
 
@@ -130,6 +131,8 @@ def _name_fault(name: str) -> str:
     parts = name.split("/")
     if "\0" in name:
         return "has a name with a NUL in it: ask for it under another name"
+    if len(name) > LONGEST_NAME:
+        return "has a very long name: ask for it under a shorter one"
     if name.startswith("/") or ".." in parts or (parts[0][1:2] == ":" and parts[0][0].isalpha()):
         return "has a name that leads out of its folder: ask for it under another name"
     return ""
@@ -155,21 +158,23 @@ def _in_folder(folder: Path, budget: _Budget) -> Iterator[Upload]:
     while waiting:
         current = waiting.pop()
         try:
-            entries = list(os.scandir(current))
+            with os.scandir(current) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    else:
+                        found.append((Path(entry.path), entry.stat(follow_symlinks=False), ""))
         except OSError as error:
-            found.append((current, f"cannot be opened ({error.strerror}): give yourself the right to read it"))
-            continue
-        waiting += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
-        found += [(Path(entry.path), "") for entry in entries if not entry.is_dir(follow_symlinks=False)]
+            fault = f"cannot be opened ({error.strerror}): give yourself the right to read it"
+            found.append((current, None, fault))
         if len(found) > MOST_FILES:
             raise Refusal(f"{folder} holds more than {MOST_FILES:,} files: this is no class's download.")
-    for path, fault in sorted(found):
-        status = path.lstat()
-        if not fault and stat.S_ISLNK(status.st_mode):
+    for path, status, fault in sorted(found, key=lambda file: file[0]):
+        if status and stat.S_ISLNK(status.st_mode):
             fault = "is a link to somewhere else: ask for the file itself"
-        elif not fault and not stat.S_ISREG(status.st_mode):
+        elif status and not stat.S_ISREG(status.st_mode):
             fault = "is no ordinary file: ask for the notebook itself"
-        time = datetime.fromtimestamp(status.st_mtime, UTC)
+        time = datetime.fromtimestamp(status.st_mtime, UTC) if status else None
         yield Upload(path.relative_to(folder).as_posix(), time, fault, partial(_read_file, path, budget))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from downloads import NOON, OTHER, everything_in, make_two_chapters, notebook, zipped
 from nbgrader.api import Gradebook
+from nbgrader.utils import find_all_files
 from small_course import CHAPTER
 
 from autograder import uploads
@@ -52,7 +53,8 @@ def gradebook_of_two(tmp_path_factory):
         book.add_student("ada", first_name="Ada", last_name="Lovelace", lms_user_id="12345")
         book.add_student("alan", first_name="Alan", last_name="Turing")
         book.add_assignment(CHAPTER, duedate="2026-03-01 12:00:00 UTC")
-        book.add_submission(CHAPTER, "alan")
+        with book.db.no_autoflush:
+            book.add_submission(CHAPTER, "alan")
         book.grant_extension(CHAPTER, "alan", days=2)
     return path
 
@@ -347,6 +349,8 @@ def test_earlier_attempts_are_not_seen_by_grading(course, submitted, download):
     found = only(find_submissions(submitted, course.lessons))
     assert (found.student, found.chapter, found.fault) == ("ada", CHAPTER, "")
     assert "handed in too" not in "".join(found.notes)
+    copied = find_all_files(str(submitted / "ada"), course.coursedir().ignore)
+    assert sorted(Path(path).name for path in copied) == [FILE, "timestamp.txt"]
 
 
 HOSTILE = {
