@@ -1,25 +1,47 @@
-"""Grade what lies in submitted/: autograde, write feedback, write grades.csv.
+"""Grade what lies in submitted/: mark it in the sandbox, write feedback, write grades.csv.
 
-What it does to the world: starts a kernel for each submission that is new or changed, in a folder of autograded/, where
-the student's code runs with the rights of whoever grades; writes autograded/, feedback/, the gradebook, grades.csv and,
-once, .course_secret. It refuses before it writes anything; after that, no submission stops another one's grading.
+What it does to the world: writes autograded/, feedback/, the gradebook, grades.csv and, once, .course_secret. What
+students wrote runs in the sandbox of `autograder.warm` and nowhere else. It refuses before it writes anything; after
+that, no submission stops another one's grading, and a run that was interrupted goes on where it was.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from autograder import marks, stock
+from autograder import marks, results, sandbox
 from autograder.course import Course, Refusal, open_course
-from autograder.marks import Row
-from autograder.record import is_current, remember
+from autograder.deliver import autograded_notebook, deliver
+from autograder.feedback import write_feedback
+from autograder.marks import ByHand, Row
+from autograder.record import Fingerprints, feedback_is_current, remember_feedback
 from autograder.register import check_build, check_gradebook, register
-from autograder.secret import course_secret, submission_key
-from autograder.submissions import Submission, find_submissions
+from autograder.results import SubmissionResult
+from autograder.secret import check_secret, course_secret, submission_key
+from autograder.submissions import Submission, find_submissions, read_notebook
+from autograder.workers import Task, mark_all
 
 PLACE = "put the notebooks into submitted/STUDENT/CHAPTER/CHAPTER.ipynb, such as submitted/ada/01_name/01_name.ipynb."
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A mark that is another one than before this grading."""
+
+    chapter: str
+    student: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Grading:
+    """What a run came to: a row for each student and chapter named, and the marks that moved."""
+
+    rows: list[Row]
+    moved: list[Moved]
 
 
 def grade(
@@ -28,11 +50,14 @@ def grade(
     students: Iterable[str] = (),
     db_url: str | None = None,
     force: bool = False,
-) -> list[Row]:
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Grading:
     """Grade the chapters and students named, or all, of the course in folder `root`, and write grades.csv.
 
     db_url: the gradebook, if not the one that nbgrader_config.py names. force: grade unchanged submissions again.
-    Returns a row for each of those students and chapters, sorted; grades.csv has the others too, as they stand.
+    workers, scheduler: see `autograder.workers.mark_all`.
+    Rows are sorted; grades.csv has the other students and chapters too, as they stand.
     Raises Refusal, a sentence on what to do, when it cannot start.
     """
     course, chapters, students = open_course(root, db_url), list(chapters), list(students)
@@ -40,27 +65,91 @@ def grade(
     for name in sorted({submission.chapter for submission in scope} - {""}):
         check_build(course, course.lessons[name])
     check_gradebook(course)
+    obstacle = sandbox.why_not()
+    if obstacle:
+        raise Refusal(obstacle)
     secret = course_secret(course.root)
+    check_secret(course, secret)
     gradable = [submission for submission in scope if not submission.fault]
     for name in sorted({submission.chapter for submission in gradable}):
         register(course, course.lessons[name])
-    known, failures, notes = marks.read_marks(course), {}, {}
-    with tqdm(gradable, desc="grading", unit="submission", disable=None) as progress:
-        for submission in progress:
-            key = (submission.chapter, submission.student)
-            progress.set_postfix_str(submission.student)
-            if force or key not in known or not is_current(course, submission, secret):
-                reason = stock.autograde(course, submission, submission_key(secret, *reversed(key)))
-                if reason:
-                    failures[key] = reason
-                    continue
-                remember(course, submission, secret)
-            reason = stock.feedback(course, submission)
-            if reason:
-                notes[key] = f"no feedback page could be written: {reason}"
-    rows = _rows(course, found, secret, failures, notes)
+    before = marks.read_marks(course)
+    fingerprints = Fingerprints(course, secret, marks.deadlines(course))
+    failures = _mark(course, gradable, before, fingerprints, force, workers, scheduler)
+    notes = _write_feedback(course, gradable)
+    rows = _rows(course, found, fingerprints, failures, notes)
     marks.write_csv(course.root / "grades.csv", rows)
-    return [row for row in rows if _is_named(row, chapters, students)]
+    rows = [row for row in rows if _is_named(row, chapters, students)]
+    return Grading(rows, _moved(before, rows))
+
+
+def standing(root: Path, db_url: str | None = None) -> tuple[Course, list[Row]]:
+    """The course in folder `root`, and its marks as they stand, sorted; raises Refusal where nothing was graded yet."""
+    course = open_course(root, db_url)
+    check_gradebook(course)
+    secret = course.root / ".course_secret"
+    if not secret.is_file():
+        raise Refusal("Nothing was graded here yet: run `make grade` first.")
+    submitted = course.folder("submitted")
+    found = find_submissions(submitted, course.lessons) if submitted.is_dir() else []
+    fingerprints = Fingerprints(course, course_secret(course.root), marks.deadlines(course))
+    return course, _rows(course, found, fingerprints, {}, {})
+
+
+def _mark(course, gradable, before, fingerprints, force, workers, scheduler) -> dict[tuple[str, str], str]:
+    """Mark what is new or changed; returns why a submission could not be marked, by (chapter, student)."""
+    todo, tasks, failures = {}, [], {}
+    for submission in gradable:
+        key = (submission.chapter, submission.student)
+        if force or key not in before or not fingerprints.is_current(submission):
+            secret = submission_key(fingerprints.secret, submission.student, submission.chapter)
+            notebook, fault = read_notebook(submission.folder / f"{submission.chapter}.ipynb")
+            if fault:
+                failures[key] = fault
+                continue
+            tasks.append(Task(key, course.lessons[submission.chapter], notebook, secret))
+            todo[key] = submission, notebook, fingerprints.of(submission)
+    with tqdm(total=len(tasks), desc="grading", unit="submission", disable=None) as progress:
+        for marked in mark_all(tasks, workers, scheduler):
+            submission, notebook, fingerprint = todo[marked.identity]
+            if marked.problem:
+                failures[marked.identity] = marked.problem
+            else:
+                names = (submission.student, submission.chapter)
+                result = SubmissionResult(*names, fingerprint, marked.exercises, marked.flags)
+                deliver(course, submission, notebook, result)
+            progress.set_postfix_str(submission.student)
+            progress.update()
+    return failures
+
+
+def _write_feedback(course: Course, gradable: list[Submission]) -> dict[tuple[str, str], str]:
+    """Write the feedback pages that are not current; returns why one could not be written, by (chapter, student)."""
+    notes, by_hand = {}, marks.read_by_hand(course)
+    for submission in gradable:
+        key = (submission.chapter, submission.student)
+        result = results.load(course.folder("autograded"), submission.student, submission.chapter)
+        hand = by_hand.get(key, ByHand({}))
+        page = course.folder("feedback") / submission.student / submission.chapter / f"{submission.chapter}.html"
+        if result is None or feedback_is_current(page, result, hand):
+            continue
+        lesson, notebook = course.lessons[submission.chapter], autograded_notebook(course, submission)
+        try:
+            write_feedback(course, lesson, notebook, result, hand.written, hand.late_penalty)
+            remember_feedback(page, result, hand)
+        except OSError as error:
+            notes[key] = f"no feedback page could be written ({error.strerror})"
+    return notes
+
+
+def _moved(before: dict, rows: list[Row]) -> list[Moved]:
+    """The marks that were there before and are others now."""
+    pairs = [(before.get((row.chapter, row.student)), row) for row in rows]
+    return [
+        Moved(row.chapter, row.student, old.score, row.score)
+        for old, row in pairs
+        if old is not None and row.score is not None and old.score != row.score
+    ]
 
 
 def _is_named(item: Row | Submission, chapters: list[str], students: list[str]) -> bool:
@@ -89,7 +178,7 @@ def _in_scope(course: Course, chapters: list[str], students: list[str]) -> tuple
     return found, scope
 
 
-def _rows(course: Course, found: list[Submission], secret: str, failures: dict, notes: dict) -> list[Row]:
+def _rows(course: Course, found: list[Submission], fingerprints: Fingerprints, failures, notes) -> list[Row]:
     """A row for each submission, and for each student who handed in nothing for a chapter that others handed in."""
     graded, rows = marks.read_marks(course), {}
     for submission in found:
@@ -103,9 +192,11 @@ def _rows(course: Course, found: list[Submission], secret: str, failures: dict, 
         if row is None:
             rows[key] = Row(*key, None, _points(course, submission.chapter), (), "not graded yet", True)
             continue
-        for note in (*submission.notes, *filter(None, [notes.get(key)])):
+        result = results.load(course.folder("autograded"), submission.student, submission.chapter)
+        flags = result.flags if result else ()
+        for note in (*submission.notes, *flags, *filter(None, [notes.get(key)])):
             row = row.with_note(note)
-        if not is_current(course, submission, secret):
+        if not fingerprints.is_current(submission):
             row = row.with_note("the notebook or the chapter changed since: grade again")
         rows[key] = row
     for key, row in graded.items():

@@ -26,6 +26,9 @@ def mark(warm: WarmLesson, notebook: dict, key: str) -> tuple[tuple[ExerciseResu
             flags.append(f"Exercise {exercise.number} ({exercise.grade_id}): {_reason(result)}")
         elif result.missing:
             flags.append(f"Exercise {exercise.number} ({exercise.grade_id}): {MISSING}, it counts 0")
+    for cell in lesson.cells:
+        if cell.role == "written" and cell.grade_id not in handed_in.answers:
+            flags.append(f"the notebook has no cell for the written answer {cell.grade_id}, it counts 0")
     return tuple(results), tuple(flags)
 
 

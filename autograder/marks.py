@@ -8,7 +8,7 @@ import os
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 
 from autograder.course import Course
 
@@ -72,14 +72,48 @@ def students(course: Course) -> list[str]:
         return sorted(student.id for student in gradebook.students)
 
 
-def standing(course: Course, chapter: str, student: str) -> str:
-    """The gradebook's own id for a submission, and when it was due, as text; "" where it does not know it."""
+@dataclass(frozen=True)
+class ByHand:
+    """What a person decided about one submission, and what being late costs it.
+
+    written: points (None: not marked yet), most points and comment by grade_id, for what is or was marked by hand.
+    """
+
+    written: dict[str, tuple[float | None, float, str]]
+    late_penalty: float = 0.0
+
+
+def read_by_hand(course: Course) -> dict[tuple[str, str], ByHand]:
+    """Marks and comments by hand of every submission in the gradebook, by (chapter, student)."""
+    found = {}
     with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
-        try:
-            submission = gradebook.find_submission(chapter, student)
-        except MissingEntry:
-            return ""
-        return f"{submission.id} {submission.assignment.duedate} {submission.extension}"
+        for assignment in gradebook.assignments:
+            for submission in assignment.submissions:
+                written = {}
+                for notebook in submission.notebooks:
+                    comments = {comment.name: comment.comment or "" for comment in notebook.comments}
+                    for grade in notebook.grades:
+                        if grade.manual_score is not None or grade.auto_score is None or comments.get(grade.name):
+                            points = grade.manual_score if grade.manual_score is not None else grade.auto_score
+                            written[grade.name] = (points, grade.max_score, comments.pop(grade.name, ""))
+                    written |= {name: (None, 0.0, comment) for name, comment in comments.items() if comment}
+                penalty = submission.late_submission_penalty or 0.0
+                found[assignment.name, submission.student.id] = ByHand(written, penalty)
+    return found
+
+
+def deadlines(course: Course) -> dict[tuple[str, str], str]:
+    """When each submission in the gradebook was due, extensions included, as text, by (chapter, student).
+
+    (chapter, "") has what holds for students without a submission.
+    """
+    found = {}
+    with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
+        for assignment in gradebook.assignments:
+            found[assignment.name, ""] = f"{assignment.duedate} None"
+            for submission in assignment.submissions:
+                found[assignment.name, submission.student.id] = f"{assignment.duedate} {submission.extension}"
+    return found
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:

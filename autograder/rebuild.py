@@ -155,14 +155,12 @@ def _added(lesson: Lesson, submitted: dict, answers: dict[str, str]) -> dict[int
     for position, cell in enumerate(lesson.cells):
         text = visible(cell.source) if cell.role == "test" else stubs.get(cell.grade_id, cell.source)
         given.setdefault(_trimmed(text), []).append(position)
-    added, after, used = {}, -1, set()
+    added, after = {}, -1
     for cell in submitted["cells"]:
         text, grade_id = text_of(cell), _grade_id(cell)
         position = known.get(grade_id, places.get(cell.get("id")) if isinstance(cell.get("id"), str) else None)
-        is_answer = grade_id in answers and grade_id not in used and text == answers[grade_id]
-        if is_answer:
-            used.add(grade_id)
-        elif _trimmed(text) in given:
+        is_answer = grade_id in answers and text == answers[grade_id]
+        if not is_answer and _trimmed(text) in given:
             same = given[_trimmed(text)]
             position = position if position in same else next((one for one in same if one > after), same[-1])
         after = after if position is None else position

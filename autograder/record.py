@@ -1,58 +1,81 @@
-"""Remember from what a submission's marks were made, so that unchanged work is not graded twice.
+"""Know whether a submission's marks, or its feedback page, were made from what is there now.
 
-`remember` writes autograded/STUDENT/CHAPTER/.graded; nbgrader copies no hidden files, and takes this one away with the
-folder when it grades again.
+Reads files and hashes them; writes only the small file beside a feedback page that says what it was made from.
 """
 
 import hashlib
 import json
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 
-import nbgrader
-
 import embedlab
+from autograder import results
 from autograder.course import Course
-from autograder.marks import standing
+from autograder.results import SubmissionResult
 from autograder.secret import submission_key
 from autograder.submissions import Submission
 
-
-def is_current(course: Course, submission: Submission, secret: str) -> bool:
-    """Whether the submission's marks were made from what is there now: its files, the tests, the checks, the secret."""
-    record = _record(course, submission)
-    return record.is_file() and record.read_text() == fingerprint(course, submission, secret)
+CODE = [Path(embedlab.__file__).parent, Path(__file__).parent]
+LIBRARIES = ("nbgrader", "numpy", "pandas", "scipy", "scikit-learn", "torch", "gensim", "ipython")
 
 
-def remember(course: Course, submission: Submission, secret: str) -> None:
-    """Record that the submission's marks are made from what is there now."""
-    _record(course, submission).write_text(fingerprint(course, submission, secret))
+class Fingerprints:
+    """Hashes of all that marks depend on; what all submissions share is read once."""
+
+    def __init__(self, course: Course, secret: str, deadlines: dict[tuple[str, str], str]):
+        """deadlines: what the gradebook knows of when a submission was due, as text, by (chapter, student)."""
+        self.course, self.secret, self.deadlines = course, secret, deadlines
+        self.lessons = {}
+
+    def of(self, submission: Submission) -> str:
+        """SHA-256, in hexadecimal, of the submission, its key and deadline, the lesson, the grader, the libraries."""
+        key = (submission.chapter, submission.student)
+        parts = [
+            self.shared,
+            self._lesson(submission.chapter),
+            submission_key(self.secret, submission.student, submission.chapter),
+            self.deadlines.get(key) or self.deadlines.get((submission.chapter, ""), ""),
+            [_digest(submission.folder / name) for name in (f"{submission.chapter}.ipynb", "timestamp.txt")],
+        ]
+        return _hash(parts)
+
+    def is_current(self, submission: Submission) -> bool:
+        """Whether the marks of the submission were made from what is there now."""
+        result = results.load(self.course.folder("autograded"), submission.student, submission.chapter)
+        return result is not None and result.fingerprint == self.of(submission)
+
+    @cached_property
+    def shared(self) -> str:
+        """The hash of the grader's code and of the versions of the libraries that answers use."""
+        files = sorted(path for folder in CODE for path in folder.rglob("*.py"))
+        return _hash([[_digest(path) for path in files], [metadata.version(name) for name in LIBRARIES]])
+
+    def _lesson(self, chapter: str) -> str:
+        if chapter not in self.lessons:
+            lesson = self.course.lessons[chapter]
+            self.lessons[chapter] = _hash([repr(cell) for cell in lesson.cells if cell.kind == "code"])
+        return self.lessons[chapter]
 
 
-def _record(course: Course, submission: Submission) -> Path:
-    return course.folder("autograded") / submission.student / submission.chapter / ".graded"
+def feedback_is_current(page: Path, result: SubmissionResult, by_hand) -> bool:
+    """Whether the feedback page was made from this result and these marks by hand."""
+    made = page.with_name(".made")
+    return page.is_file() and made.is_file() and made.read_text(encoding="ascii") == _made_from(result, by_hand)
 
 
-def fingerprint(course: Course, submission: Submission, secret: str) -> str:
-    """SHA-256, in hexadecimal, of all that a submission's marks depend on."""
-    lesson = course.lessons[submission.chapter]
-    parts = [
-        nbgrader.__version__,
-        submission_key(secret, submission.student, submission.chapter),
-        standing(course, submission.chapter, submission.student),
-        [repr(cell) for cell in lesson.cells if cell.grade_id],
-        _digests(submission.folder, "*"),
-        _digests(lesson.path.parent, "*", without=(lesson.path.name, lesson.path.with_suffix(".ipynb").name)),
-        _digests(Path(embedlab.__file__).parent, "*.py"),
-    ]
+def remember_feedback(page: Path, result: SubmissionResult, by_hand) -> None:
+    """Note beside the feedback page what it was made from."""
+    page.with_name(".made").write_text(_made_from(result, by_hand), encoding="ascii")
+
+
+def _made_from(result, by_hand):
+    return _hash([repr(result), repr(by_hand)])
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _hash(parts) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _digests(folder: Path, pattern: str, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """Name and SHA-256 of the files below `folder`, without hidden ones and caches."""
-    paths = sorted(path for path in folder.rglob(pattern) if path.is_file() and path.name not in without)
-    names = [(path, path.relative_to(folder)) for path in paths]
-    return [
-        (name.as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path, name in names
-        if not any(part.startswith(".") or part == "__pycache__" for part in name.parts)
-    ]

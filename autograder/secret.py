@@ -10,7 +10,9 @@ import re
 import secrets
 from pathlib import Path
 
-from autograder.course import Refusal
+from sqlalchemy import create_engine, text
+
+from autograder.course import Course, Refusal
 
 
 def course_secret(root: Path) -> str:
@@ -25,8 +27,25 @@ def course_secret(root: Path) -> str:
             file.write(secrets.token_hex(32) + "\n")
     secret = path.read_text(encoding="ascii", errors="replace").strip()
     if not re.fullmatch("[0-9a-f]{64}", secret):
-        raise Refusal(f"{path} is damaged: put back the copy from your backup, or delete it to grade under a new one.")
+        raise Refusal(f"{path} is damaged: put back the copy from your backup.")
     return secret
+
+
+def check_secret(course: Course, secret: str) -> None:
+    """Keep a fingerprint of the secret in the gradebook; Refusal where the marks there were made under another one."""
+    fingerprint = hmac.new(secret.encode(), b"fingerprint", "sha256").hexdigest()
+    engine = create_engine(course.db_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE IF NOT EXISTS autograder_secret (fingerprint VARCHAR(64) PRIMARY KEY)"))
+        known = connection.execute(text("SELECT fingerprint FROM autograder_secret")).scalars().all()
+        if not known:
+            connection.execute(text("INSERT INTO autograder_secret VALUES (:value)"), {"value": fingerprint})
+    engine.dispose()
+    if known and known != [fingerprint]:
+        raise Refusal(
+            "The marks in the gradebook were made under another course secret: put back the .course_secret that "
+            "belongs to it, or move the gradebook away to start anew."
+        )
 
 
 def submission_key(secret: str, student: str, chapter: str) -> str:

@@ -5,7 +5,6 @@ reported for a human to look at, and stops nobody else's grading.
 """
 
 import json
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from nbgrader.utils import parse_utc
 from autograder.course import UNUSABLE_NAME
 from autograder.lesson import Lesson
 
+MOST_BYTES = 50 * 2**20
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -21,7 +22,6 @@ class Submission:
 
     fault: why it cannot be graded, a sentence; "" if it can.
     notes: sentences for a human, about a submission that can be graded.
-    missing: grade_ids of graded cells that the notebook lacks.
     """
 
     student: str
@@ -29,7 +29,6 @@ class Submission:
     folder: Path
     fault: str = ""
     notes: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 def find_submissions(submitted: Path, lessons: dict[str, Lesson]) -> list[Submission]:
@@ -71,7 +70,7 @@ def inspect(student: str, lesson: Lesson, folder: Path) -> Submission:
     notebooks = sorted(path.name for path in folder.glob("*.ipynb"))
     others = ", ".join(name for name in notebooks if name != expected)
     links = [path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink()]
-    fault, missing = "", ()
+    fault = ""
     if UNUSABLE_NAME.search(student):
         fault = "nbgrader cannot handle this folder's name: rename it, without *, ? or [ and without spaces at its ends"
     elif folder.is_symlink() or folder.parent.is_symlink() or links:
@@ -81,14 +80,12 @@ def inspect(student: str, lesson: Lesson, folder: Path) -> Submission:
     elif expected not in notebooks:
         fault = f"there is no notebook in {student}/{lesson.name}: ask for {expected}"
     else:
-        fault, missing = _notebook_fault(folder / expected, lesson)
+        _, fault = read_notebook(folder / expected)
     fault = fault or _timestamp_fault(folder / "timestamp.txt")
     notes = ()
     if others and not fault:
         notes = (f"{others} was handed in too and is not graded: see which one counts",)
-    if missing:
-        notes = (*notes, f"graded cells are missing from the notebook and count 0: {', '.join(missing)}")
-    return Submission(student, lesson.name, folder, fault, notes, missing)
+    return Submission(student, lesson.name, folder, fault, notes)
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -117,31 +114,26 @@ def _guess(path: Path, lessons) -> str:
     return next((chapter for name in names for chapter in lessons if name.startswith(chapter)), "")
 
 
-def _notebook_fault(path: Path, lesson: Lesson) -> tuple[str, tuple[str, ...]]:
-    """Why the notebook cannot be graded ("" if it can), and the graded cells that it lacks."""
+def read_notebook(path: Path) -> tuple[dict, str]:
+    """The notebook in the file, as JSON, and why it cannot be graded, "" if it can."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            return {}, f"{path.name} is larger than {MOST_BYTES // 2**20} MB: ask for it again, without its outputs"
         data = path.read_bytes()
         if not data.strip():
-            return f"{path.name} is an empty file: ask for it again", ()
+            return {}, f"{path.name} is an empty file: ask for it again"
         notebook = json.loads(data)
     except OSError as error:
-        return f"{path.name} cannot be read ({error.strerror}): give yourself the right to read it", ()
+        return {}, f"{path.name} cannot be read ({error.strerror}): give yourself the right to read it"
     except (ValueError, RecursionError) as error:
         where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        return f"{path.name} is not a notebook (not valid JSON{where}): ask for it again", ()
+        return {}, f"{path.name} is not a notebook (not valid JSON{where}): ask for it again"
     version = notebook.get("nbformat") if isinstance(notebook, dict) else None
     if isinstance(version, int) and version != 4:
-        return f"{path.name} is in notebook format {version}: open it in JupyterLab, save it, and hand that in", ()
+        return {}, f"{path.name} is in notebook format {version}: open it in JupyterLab, save it, and hand that in"
     if version is None or not _is_well_formed(notebook):
-        return f"{path.name} is not a notebook (JSON of another kind): ask for it again", ()
-    fields = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
-    found = Counter(field.get("grade_id") for field in fields)
-    repeated = [name for name, count in found.items() if name and count > 1]
-    if repeated:
-        return f"{path.name} has the cell {', '.join(map(str, repeated))} more than once: delete the copies", ()
-    graded = {field.get("grade_id") for field in fields if field.get("grade") or field.get("task")}
-    wanted = [cell.grade_id for cell in lesson.cells if cell.role in ("test", "written")]
-    return "", tuple(name for name in wanted if name not in graded)
+        return {}, f"{path.name} is not a notebook (JSON of another kind): ask for it again"
+    return notebook, ""
 
 
 def _is_well_formed(notebook: dict) -> bool:

@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         notebooks = dict(zip(NAMES, made_up_class(lesson, bank), strict=False))
         demo = hand_in(root, lesson, notebooks)
         start = time.monotonic()
-        rows = grade(demo)
+        rows = grade(demo).rows
     except (Refusal, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
