@@ -53,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     where = grading.add_mutually_exclusive_group()
     where.add_argument("--workers", type=_count, metavar="N", help="processes that mark (default: as it pays)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler, such as tcp://10.0.0.1:8786")
+    renewing = command(
+        "feedback", run_feedback, "write the feedback pages again, after marks were given by hand",
+        "Write the feedback pages again, with the marks and comments that were given by hand since. Marks nothing.",
+    )  # fmt: skip
+    renewing.add_argument("chapters", nargs="*", metavar="CHAPTER", help="as 01_logistic_regression; all by default")
+    renewing.add_argument("--student", action="append", default=[], metavar="ID", help="this one only; may be repeated")
+    renewing.add_argument("--show-tests", action="store_true", help="show hidden tests too, until the next grading")
     command("report", run_report, "write report/index.html again", "Write the page about the class again.")
     exporting = command("export", run_export, "write the marks for another program", "Write the marks to a file.")
     exporting.add_argument("--format", choices=FORMATS, default="csv", help="for a spreadsheet, Canvas or Moodle")
@@ -96,6 +103,17 @@ def run_grade(options) -> int:
     if flagged:
         print(f"Submissions that a human has to look at: {flagged}. The table says why.")
     return 1 if flagged else 0
+
+
+def run_feedback(options) -> int:
+    """Write the feedback pages again; returns the exit code."""
+    from autograder.grade import renew_feedback
+
+    written, missing = renew_feedback(options.root, options.chapters, options.student, options.db, options.show_tests)
+    print(f"Feedback pages that are up to date in {options.root / 'feedback'}: {written}.")
+    for sentence in missing:
+        print(f"No page for {sentence}.")
+    return 1 if missing else 0
 
 
 def run_report(options) -> int:

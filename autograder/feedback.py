@@ -2,7 +2,7 @@
 
 What it does to the world: writes feedback/STUDENT/CHAPTER/CHAPTER.html, whole or not at all. The page needs nothing
 else, asks no server for anything and runs no script; its policy forbids both. Of a test it shows the part that students
-have in their notebooks, and its message; never a hidden test.
+have in their notebooks, and its message; of a hidden test nothing, unless the instructor asks for it.
 """
 
 import base64
@@ -71,15 +71,17 @@ def write_feedback(
     result: SubmissionResult,
     written: dict[str, tuple[float | None, float, str]],
     late_penalty: float = 0.0,
+    show_tests: bool = False,
 ) -> Path:
     """Write the page for the autograded `notebook`, as `rebuild` made it; returns its path. Same input, same page.
 
     written: points (None: not marked yet), most points and comment that a person gave, by grade_id: for written
     questions, for a test whose mark was changed by hand, and for an exercise's solution cell, of which only the comment
-    counts. late_penalty: points taken off. Raises OSError where the page cannot be written; an earlier one stays then.
+    counts. late_penalty: points taken off. show_tests: the hidden parts of the tests are on the page too.
+    Raises OSError where the page cannot be written; an earlier one stays then.
     """
     path = course.folder("feedback") / result.student / lesson.name / f"{lesson.name}.html"
-    page = page_html(lesson, notebook, result, written, late_penalty)
+    page = page_html(lesson, notebook, result, written, late_penalty, show_tests)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -90,9 +92,16 @@ def write_feedback(
     return path
 
 
-def page_html(lesson: Lesson, notebook, result: SubmissionResult, written: dict, late_penalty: float = 0.0) -> str:
-    """The page as a string; the arguments are those of `write_feedback`."""
-    parts = _parts(lesson, notebook, result, written)
+def page_html(
+    lesson: Lesson,
+    notebook,
+    result: SubmissionResult,
+    written: dict,
+    late_penalty: float = 0.0,
+    show_tests: bool = False,
+) -> str:
+    """The page as a string; the arguments are those of `write_feedback`."""  # fmt: skip
+    parts = _parts(lesson, notebook, result, written, show_tests)
     marked = sum(part.points for part in parts if part.points is not None)
     environment = _environment()
     style = environment.get_template("feedback.css").render()
@@ -111,7 +120,7 @@ def page_html(lesson: Lesson, notebook, result: SubmissionResult, written: dict,
     )
 
 
-def _parts(lesson: Lesson, notebook, result: SubmissionResult, written: dict) -> list[Part]:
+def _parts(lesson: Lesson, notebook, result: SubmissionResult, written: dict, show_tests: bool) -> list[Part]:
     """The exercises and written questions, in the lesson's order."""
     answers = {cell.metadata.nbgrader.grade_id: cell.source for cell in notebook.cells if "nbgrader" in cell.metadata}
     exercises = {exercise.grade_id: exercise for exercise in lesson.exercises}
@@ -124,26 +133,30 @@ def _parts(lesson: Lesson, notebook, result: SubmissionResult, written: dict) ->
         if cell.grade_id in exercises:
             exercise = exercises[cell.grade_id]
             found = results.get(cell.grade_id) or ExerciseResult(cell.grade_id, exercise.number, ())
-            parts.append(_exercise(heading, exercise, found, answers[cell.grade_id], written, is_first=not parts))
+            shown = str if show_tests else visible
+            parts.append(_exercise(heading, exercise, found, answers[cell.grade_id], written, shown, not parts))
         elif cell.role == "written":
             parts.append(_written(heading, cell, answers[cell.grade_id], written))
     return parts
 
 
-def _exercise(heading, exercise: Exercise, result: ExerciseResult, answer: str, written: dict, is_first: bool) -> Part:
+def _exercise(heading, exercise: Exercise, result: ExerciseResult, answer, written: dict, shown, is_first) -> Part:
+    """`shown` takes the source of a test and returns what of it the page shows."""
     verdicts = {test.grade_id: test for test in result.tests}
-    checks = tuple(_check(test, verdicts.get(test.grade_id), written.get(test.grade_id)) for test in exercise.tests)
+    checks = tuple(
+        _check(test, verdicts.get(test.grade_id), written.get(test.grade_id), shown) for test in exercise.tests
+    )
     how = MISSING if result.missing else AS_SUBMITTED if result.as_submitted else "" if is_first else ALONE
     points, most = sum(check.points for check in checks), sum(check.max_points for check in checks)
     comment = _comment(written.get(exercise.grade_id))
     return Part(*heading, points, most, how, code_html(answer), True, checks, comment)
 
 
-def _check(test: Cell, verdict: Verdict | None, by_hand: tuple | None) -> Check:
+def _check(test: Cell, verdict: Verdict | None, by_hand: tuple | None, shown) -> Check:
     verdict = verdict or Verdict(test.grade_id, 0.0, test.points, "This test was not run.", "NotRun")
     failed = verdict.message or verdict.error or verdict.points < test.points
     message = message_html(message_for_student(verdict, test)) if failed else Markup("")
-    source = visible(test.source).strip()
+    source = shown(test.source).strip()
     changed = by_hand is not None and by_hand[0] is not None and by_hand[0] != verdict.points
     return Check(
         name=test.grade_id,

@@ -123,7 +123,34 @@ def _mark(course, gradable, before, fingerprints, force, workers, scheduler) -> 
     return failures
 
 
-def _write_feedback(course: Course, gradable: list[Submission]) -> dict[tuple[str, str], str]:
+def renew_feedback(
+    root: Path,
+    chapters: Iterable[str] = (),
+    students: Iterable[str] = (),
+    db_url: str | None = None,
+    show_tests: bool = False,
+) -> tuple[int, list[str]]:
+    """Write the feedback pages of what was graded again, as marks by hand stand now; nothing is marked.
+
+    show_tests: with the source of hidden tests, until the next grading. Returns how many pages there are, and a
+    sentence for each submission that has none. Raises Refusal, as `grade` does.
+    """  # fmt: skip
+    course, _ = standing(root, db_url)
+    _, scope = _in_scope(course, list(chapters), list(students))
+    graded, missing = [], [f"{one.student or '?'}, {one.chapter or '?'}: {one.fault}" for one in scope if one.fault]
+    for submission in scope:
+        if not submission.fault:
+            found = results.load(course.folder("autograded"), submission.student, submission.chapter)
+            if found:
+                graded.append(submission)
+            else:
+                missing.append(f"{submission.student}, {submission.chapter}: not graded yet")
+    notes = _write_feedback(course, graded, show_tests)
+    missing += [f"{student}, {chapter}: {note}" for (chapter, student), note in notes.items()]
+    return len(graded) - len(notes), missing
+
+
+def _write_feedback(course: Course, gradable: list[Submission], show_tests: bool = False) -> dict[tuple[str, str], str]:
     """Write the feedback pages that are not current; returns why one could not be written, by (chapter, student)."""
     notes, by_hand = {}, marks.read_by_hand(course)
     for submission in gradable:
@@ -131,12 +158,12 @@ def _write_feedback(course: Course, gradable: list[Submission]) -> dict[tuple[st
         result = results.load(course.folder("autograded"), submission.student, submission.chapter)
         hand = by_hand.get(key, ByHand({}))
         page = course.folder("feedback") / submission.student / submission.chapter / f"{submission.chapter}.html"
-        if result is None or feedback_is_current(page, result, hand):
+        if result is None or feedback_is_current(page, result, hand, show_tests):
             continue
         lesson, notebook = course.lessons[submission.chapter], autograded_notebook(course, submission)
         try:
-            write_feedback(course, lesson, notebook, result, hand.written, hand.late_penalty)
-            remember_feedback(page, result, hand)
+            write_feedback(course, lesson, notebook, result, hand.written, hand.late_penalty, show_tests)
+            remember_feedback(page, result, hand, show_tests)
         except OSError as error:
             notes[key] = f"no feedback page could be written ({error.strerror})"
     return notes

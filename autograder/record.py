@@ -58,19 +58,23 @@ class Fingerprints:
         return self.lessons[chapter]
 
 
-def feedback_is_current(page: Path, result: SubmissionResult, by_hand) -> bool:
-    """Whether the feedback page was made from this result and these marks by hand."""
+def feedback_is_current(page: Path, result: SubmissionResult, by_hand, show_tests: bool) -> bool:
+    """Whether the feedback page was made from this result and these marks by hand, with or without hidden tests."""
     made = page.with_name(".made")
-    return page.is_file() and made.is_file() and made.read_text(encoding="ascii") == _made_from(result, by_hand)
+    return (
+        page.is_file()
+        and made.is_file()
+        and made.read_text(encoding="ascii") == _made_from(result, by_hand, show_tests)
+    )
 
 
-def remember_feedback(page: Path, result: SubmissionResult, by_hand) -> None:
+def remember_feedback(page: Path, result: SubmissionResult, by_hand, show_tests: bool) -> None:
     """Note beside the feedback page what it was made from."""
-    page.with_name(".made").write_text(_made_from(result, by_hand), encoding="ascii")
+    page.with_name(".made").write_text(_made_from(result, by_hand, show_tests), encoding="ascii")
 
 
-def _made_from(result, by_hand):
-    return _hash([repr(result), repr(by_hand)])
+def _made_from(result, by_hand, show_tests):
+    return _hash([repr(result), repr(by_hand), show_tests])
 
 
 def _digest(path: Path) -> str:

@@ -196,6 +196,19 @@ def test_marks_by_hand_survive_a_regrade(graded):
     assert "2.5 of 3" in page(graded, "=right()")
 
 
+def test_feedback_is_renewed_on_demand_and_shows_hidden_tests_only_when_asked(graded, capsys):
+    give_by_hand(graded, "=right()", "why", 2.5)
+    assert "2.5 of 3" not in page(graded, "=right()")
+    assert main(["feedback", "--root", str(graded), "--student", "=right()", "--student", "wrong"]) == 0
+    assert "up to date" in capsys.readouterr().out
+    assert "2.5 of 3" in page(graded, "=right()")
+    assert main(["feedback", "--root", str(graded), "--show-tests"]) == 1
+    assert "No page for not_json, 01_small: " in capsys.readouterr().out
+    assert "secret_input" in page(graded, "wrong")
+    grade(graded)
+    assert "secret_input" not in page(graded, "wrong")
+
+
 def test_tests_that_are_added_or_removed_reach_the_gradebook_and_marks_by_hand_stay(graded):
     give_by_hand(graded, "=right()", "why", 2)
     more = DOUBLE_VALUES.replace("double_values", "double_negative").replace("3.0", "-1.0").replace("6.0", "-2.0")
