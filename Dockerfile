@@ -2,10 +2,12 @@
 #
 #   docker build -t embeddings-grader .
 #   docker run --rm --user "$(id -u):$(id -g)" --security-opt seccomp=unconfined \
+#       --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
 #       -v "$PWD:/course" embeddings-grader grade
 #
 # The course is mounted, not copied: submissions are read from it, marks and feedback are written to it.
-# bubblewrap, which the sandbox is built on, needs user namespaces; the container's default seccomp profile forbids them.
+# bubblewrap, which the sandbox is built on, needs user namespaces and a /proc of its own; the container's default profiles
+# forbid both.
 FROM python:3.11-slim-bookworm
 
 # No version is pinned: the base image's Debian release fixes it, but for security updates.
