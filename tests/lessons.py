@@ -107,12 +107,6 @@ def execute_solved(script: Path):
     return executed, seconds, sorted(name for name in before | after if before.get(name) != after.get(name))
 
 
-@cache
-def execute_unsolved(script: Path):
-    """Execute the students' notebook as it is, going on after errors."""
-    return execute_lessons.execute(student_notebook(script), ROOT, lesson_data(script), allow_errors=True)
-
-
 def tracked_files() -> dict[str, str]:
     """The hash of every file that git tracks in this course; empty where this is no git checkout."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)

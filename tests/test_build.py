@@ -12,11 +12,9 @@ import nbformat
 import pytest
 from lessons import (
     ROOT,
-    SCRIPTS,
     TINY,
     build_course,
     execute_lessons,
-    execute_solved,
     tiny_course,
 )
 from nbformat import v4
@@ -325,9 +323,3 @@ def test_running_and_saving_the_notebook_is_no_edit(course, no_execution):
 
 def test_what_is_committed_is_up_to_date(capsys):
     assert build_course.main(["--check"]) == 0, capsys.readouterr().err
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_executing_a_lesson_changes_no_tracked_file(script):
-    _, _, changed = execute_solved(script)
-    assert changed == []

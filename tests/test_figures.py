@@ -1,4 +1,5 @@
-"""The figures that the solutions draw: not blank, close to the committed pictures, and described in words.
+"""Solved lessons, executed: quick, without a trace, and with figures that are not blank, close to the committed
+pictures, and described in words.
 
 nbval compares no picture. Here each is reduced to where it gets darker and where lighter from left to right on a coarse
 grid; fonts and processors change a few of these places, another picture changes many.
@@ -15,6 +16,7 @@ figures = execute_lessons.figures
 
 GRID = 16
 TOLERANCE = 0.08  # share of places that may differ: one pixel's shift changes 0.03, the least different figures 0.14
+MOST_SECONDS = 60  # 30 on two idle cores; here another test may have one of them
 FILLED = 0.05  # least share of places where a picture that shows something changes
 
 
@@ -53,6 +55,12 @@ def complaints(data: bytes, committed: bytes) -> list[str]:
 @pytest.fixture(params=SCRIPTS, ids=lambda script: script.stem)
 def script(request):
     return request.param
+
+
+def test_a_solved_lesson_is_quick_and_changes_no_tracked_file(script):
+    _, seconds, changed = execute_solved(script)
+    assert seconds < MOST_SECONDS, f"{script.stem} takes {seconds:.0f} s solved"
+    assert changed == []
 
 
 def test_drawn_figures_are_like_the_committed_pictures(script):

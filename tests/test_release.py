@@ -1,10 +1,9 @@
 """The students' zip: what it holds, what it must not hold, and that its notebook runs with nothing else of the course.
 
-The last test installs no packages: it uses those of the environment that runs it, but takes embedlab from the zip.
+One test runs each notebook and installs no packages: it uses those of the environment that runs it, but takes embedlab from the zip.
 """
 
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -19,15 +18,14 @@ from lessons import SCRIPTS
 from nbformat import v4
 
 RUN_NOTEBOOK = """
-import json, sys, nbclient, nbformat
+import sys, nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)
 notebook.cells.insert(0, nbformat.v4.new_code_cell(
     "import importlib.util, embedlab; print(embedlab.__file__, importlib.util.find_spec('autograder'))"))
 nbclient.NotebookClient(notebook, allow_errors=True, timeout=120).execute(cwd=sys.argv[2])
 cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-failed = [cell.metadata.get("nbgrader", {}).get("grade_id", cell.source) for cell in cells
-          if any(output.output_type == "error" for output in cell.outputs)]
-print(json.dumps({"from": cells[0].outputs[0].text.split(), "cells": len(cells), "failed": failed}))
+nbformat.write(notebook, sys.argv[1])
+print(cells[0].outputs[0].text)
 """
 
 
@@ -150,8 +148,35 @@ def students_python(unpacked, plain_environment):
     return python
 
 
+def test_cells(lesson) -> dict[str, str]:
+    """The grade_id of each exercise's tests, and what their failure must name while the exercise is unsolved."""
+    return {t.grade_id: f"Exercise {e.number}, {e.grade_id}" for e in lesson.exercises for t in e.tests}
+
+
+test_cells.__test__ = False
+
+
+def wrong_outcomes(notebook, expected: dict[str, str]) -> list[str]:
+    """What an executed unsolved notebook does that it should not: one line for each cell that is not as `expected`."""
+    wrong, seen = [], set()
+    for cell in notebook.cells:
+        errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if grade_id in expected:
+            seen.add(grade_id)
+            if not errors:
+                wrong.append(f"{grade_id} passes unsolved")
+            elif expected[grade_id] not in errors[0].evalue:
+                wrong.append(f"{grade_id} does not name its exercise: {errors[0].evalue}")
+        elif errors:
+            wrong.append(f"{cell.source.splitlines()[0]!r} fails: {errors[0].evalue}")
+    return wrong + [f"{grade_id} is not in the notebook" for grade_id in expected.keys() - seen]
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_its_notebook_runs_with_nothing_else_of_the_course(script, unpacked, students_python, plain_environment):
+def test_unsolved_with_nothing_else_of_the_course_only_the_exercises_tests_fail(
+    script, unpacked, students_python, plain_environment
+):
     copied = subprocess.run(
         [students_python, unpacked / "tools" / "open_lab.py", "--copy-only"],
         cwd=unpacked, env=plain_environment, capture_output=True, text=True,
@@ -163,8 +188,30 @@ def test_its_notebook_runs_with_nothing_else_of_the_course(script, unpacked, stu
         cwd=folder, env=plain_environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    result = json.loads(ran.stdout.splitlines()[-1])
-    assert result["from"] == [str(unpacked / "embedlab" / "__init__.py"), "None"]
-    lesson = make_release.read_lesson(script)
-    assert set(result["failed"]) == {test.grade_id for exercise in lesson.exercises for test in exercise.tests}
-    assert result["cells"] > len(lesson.exercises)
+    assert ran.stdout.split()[-2:] == [str(unpacked / "embedlab" / "__init__.py"), "None"]
+    executed = nbformat.read(folder / f"{script.stem}.ipynb", as_version=4)
+    assert wrong_outcomes(executed, test_cells(make_release.read_lesson(script))) == []
+
+
+def executed_cell(source, grade_id=None, error=None):
+    cell = v4.new_code_cell(source, metadata={"nbgrader": {"grade_id": grade_id}} if grade_id else {})
+    if error:
+        cell.outputs.append(v4.new_output("error", ename="E", evalue=error, traceback=[]))
+    return cell
+
+
+@pytest.mark.parametrize(
+    ("cells", "complaint"),
+    [
+        ([executed_cell("assert f()", "t")], "t passes unsolved"),
+        ([executed_cell("assert f()", "t", "name f is not defined")], "t does not name its exercise"),
+        (
+            [executed_cell("assert f()", "t", "Exercise 1.1, f: …"), executed_cell("g(f)", error="oh")],
+            "'g(f)' fails: oh",
+        ),
+        ([], "t is not in the notebook"),
+    ],
+)
+def test_the_check_can_fail(cells, complaint):
+    [wrong] = wrong_outcomes(v4.new_notebook(cells=cells), {"t": "Exercise 1.1, f"})
+    assert wrong.startswith(complaint)

@@ -125,13 +125,18 @@ def environment() -> dict[str, str]:
     return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])}
 
 
+# Two files at a time; one thread in each, because PyTorch's threads get in each other's way where cores are few.
+PARALLEL = ["--numprocesses=2", "--dist=loadfile"]
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
 def run_pytest(what: str, arguments: list[str], totals: Totals) -> None:
     """Run pytest, its output shown as it comes, and add what its report says to `totals`."""
     print(f"\n== {what}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
-        code = subprocess.run(command, cwd=ROOT, env=environment()).returncode
+        code = subprocess.run(command, cwd=ROOT, env=environment() | ONE_THREAD).returncode
         failed, passed = totals.failed, totals.passed
         if report.exists():
             add_report(report, totals)
@@ -172,8 +177,8 @@ def compared_exactly() -> bool:
 def run_everything(totals: Totals) -> list[str]:
     """All tests, into `totals`; returns what there is to say about this machine."""
     notes = [note for note in map(provide, NEEDS) if note]
-    run_pytest("pytest over tests/", ["tests"], totals)
-    nbval = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "solutions"]
+    run_pytest("pytest over tests/", [*PARALLEL, "tests"], totals)
+    nbval = ["--nbval", *PARALLEL, "--nbval-current-env", "--nbval-cell-timeout=300", "solutions"]
     nbval.append("--nbval-sanitize-with=tests/nbval_sanitize.cfg")
     if not compared_exactly():
         nbval[0] = "--nbval-lax"
