@@ -1,6 +1,7 @@
 """The students' zip: what it holds, what it must not hold, and that its notebook runs with nothing else of the course.
 
-One test runs each notebook and installs no packages: it uses those of the environment that runs it, but takes embedlab from the zip.
+The test that runs each notebook installs no packages: it uses those of the environment that runs it, but takes embedlab
+from the zip.
 """
 
 import io
