@@ -18,18 +18,13 @@ which means no grade, as in Moodle's own files.
 
 import csv
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from nbgrader.api import Gradebook
 
 from autograder.course import Course, Refusal
-from autograder.marks import Row
-
-# The signs at which spreadsheets start a formula, also in full width, at the start of a cell or of what another
-# separator than ours would make a cell.
-FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=\s*[=+\-@\t\r＝＋－＠])")
+from autograder.marks import Row, harmless
 
 
 @dataclass(frozen=True)
@@ -99,11 +94,6 @@ def _marks(course: Course, rows: list[Row]) -> Marks:
 def number(points: float | None) -> str:
     """Points as people write them, to four decimals and never in powers of ten; "" for None."""
     return "" if points is None else f"{points:.4f}".rstrip("0").rstrip(".")
-
-
-def harmless(text: str) -> str:
-    """`text` with a ' before whatever a spreadsheet would run as a formula; what UTF-8 cannot write becomes a ?."""
-    return FORMULA.sub(r"\1'", text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def line(text: str) -> str:

@@ -5,6 +5,7 @@
 
 import csv
 import os
+import re
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from nbgrader.api import Gradebook
 
 from autograder.course import Course
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The signs at which spreadsheets start a formula, also in full width, at the start of a cell or of what another
+# separator than ours would make a cell.
+FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=\s*[=+\-@\t\r＝＋－＠])")
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,17 @@ def _cell(value):
         return ""
     if isinstance(value, float):
         return f"{value:g}"
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return harmless(value) if isinstance(value, str) else value
+
+
+def harmless(text: str) -> str:
+    """`text` with a ' before whatever a spreadsheet would run as a formula; what UTF-8 cannot write becomes a ?."""
+    return FORMULA.sub(r"\1'", in_utf8(text))
+
+
+def in_utf8(text: str) -> str:
+    """`text` with a ? for each character that UTF-8 cannot write, as in the name of a folder made elsewhere."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def table(rows: list[Row]) -> str:
@@ -155,7 +168,7 @@ def table(rows: list[Row]) -> str:
 
 def aligned(lines: list[tuple[str, ...]], right: tuple[int, ...] = ()) -> str:
     """Lines of cells with their columns under each other; the columns in `right` end together."""
-    lines = [tuple(" ".join(cell.split()) for cell in line) for line in lines]
+    lines = [tuple(" ".join(in_utf8(cell).split()) for cell in line) for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
