@@ -8,8 +8,8 @@ from nbgrader.api import Gradebook
 from small_course import make_course
 
 from autograder.course import Refusal, open_course
-from autograder.export import export, harmless, number
-from autograder.marks import Row
+from autograder.export import export, number
+from autograder.marks import Row, harmless
 
 HOSTILE = [
     "<script>alert(1)</script>",
