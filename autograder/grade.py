@@ -20,7 +20,7 @@ from autograder.record import Fingerprints, feedback_is_current, remember_feedba
 from autograder.register import check_build, check_gradebook, register
 from autograder.results import SubmissionResult
 from autograder.secret import check_secret, course_secret, submission_key
-from autograder.submissions import Submission, find_submissions, read_notebook
+from autograder.submissions import Submission, find_submissions
 from autograder.workers import Task, mark_all
 
 PLACE = "put the notebooks into submitted/STUDENT/CHAPTER/CHAPTER.ipynb, such as submitted/ada/01_name/01_name.ipynb."
@@ -65,7 +65,7 @@ def grade(
     for name in sorted({submission.chapter for submission in scope} - {""}):
         check_build(course, course.lessons[name])
     check_gradebook(course)
-    obstacle = sandbox.why_not()
+    obstacle = _why_not(scheduler)
     if obstacle:
         raise Refusal(obstacle)
     secret = course_secret(course.root)
@@ -81,6 +81,15 @@ def grade(
     marks.write_csv(course.root / "grades.csv", rows)
     rows = [row for row in rows if _is_named(row, chapters, students)]
     return Grading(rows, _moved(before, rows))
+
+
+def _why_not(scheduler: str | None) -> str:
+    """Why nothing can be marked on this machine, or by the workers of the Dask scheduler; "" where it can."""
+    if scheduler is None:
+        return sandbox.why_not()
+    from autograder import cluster
+
+    return cluster.why_not(scheduler)
 
 
 def standing(root: Path, db_url: str | None = None) -> tuple[Course, list[Row]]:
@@ -103,21 +112,18 @@ def _mark(course, gradable, before, fingerprints, force, workers, scheduler) -> 
         key = (submission.chapter, submission.student)
         if force or key not in before or not fingerprints.is_current(submission):
             secret = submission_key(fingerprints.secret, submission.student, submission.chapter)
-            notebook, fault = read_notebook(submission.folder / f"{submission.chapter}.ipynb")
-            if fault:
-                failures[key] = fault
-                continue
-            tasks.append(Task(key, course.lessons[submission.chapter], notebook, secret))
-            todo[key] = submission, notebook, fingerprints.of(submission)
+            path = submission.folder / f"{submission.chapter}.ipynb"
+            tasks.append(Task(key, course.lessons[submission.chapter], path, secret))
+            todo[key] = submission, fingerprints.of(submission)
     with tqdm(total=len(tasks), desc="grading", unit="submission", disable=None) as progress:
         for marked in mark_all(tasks, workers, scheduler):
-            submission, notebook, fingerprint = todo[marked.identity]
+            submission, fingerprint = todo[marked.identity]
             if marked.problem:
                 failures[marked.identity] = marked.problem
             else:
                 names = (submission.student, submission.chapter)
                 result = SubmissionResult(*names, fingerprint, marked.exercises, marked.flags)
-                deliver(course, submission, notebook, result)
+                deliver(course, submission, marked.notebook, result)
             progress.set_postfix_str(submission.student)
             progress.update()
     return failures

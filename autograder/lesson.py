@@ -10,8 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
-
 EXERCISE_HEADING = re.compile(r"^#+ Exercise (\d+\.\d+):(.*)$", re.MULTILINE)
 HEADING_POINTS = re.compile(r"\((\d+(?:\.\d+)?) points?\)")
 CHAPTER_NAME = re.compile(r"\d\d_\w+")
@@ -62,6 +60,8 @@ def read_lesson(path) -> Lesson:
     grade_ids are there and unique, every exercise has a numbered heading of its own, a region to replace and at least
     one test, and a heading that states points states the sum of its tests' points.
     """
+    import jupytext  # it takes more than a second, and a sandbox or a worker has no lesson to read
+
     path = Path(path)
     try:
         cells = tuple(_cell(raw) for raw in jupytext.read(path, fmt="py:percent").cells)

@@ -3,21 +3,14 @@
 Reads files and hashes them; writes only the small file beside a feedback page that says what it was made from.
 """
 
-import hashlib
-import json
-from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 
-import embedlab
 from autograder import results
 from autograder.course import Course
 from autograder.results import SubmissionResult
 from autograder.secret import submission_key
 from autograder.submissions import Submission
-
-CODE = [Path(embedlab.__file__).parent, Path(__file__).parent]
-LIBRARIES = ("nbgrader", "numpy", "pandas", "scipy", "scikit-learn", "torch", "gensim", "ipython")
+from autograder.version import digest, environment, file_digest
 
 
 class Fingerprints:
@@ -32,29 +25,23 @@ class Fingerprints:
         """SHA-256, in hexadecimal, of the submission, its key and deadline, the lesson, the grader, the libraries."""
         key = (submission.chapter, submission.student)
         parts = [
-            self.shared,
+            environment(),
             self._lesson(submission.chapter),
             submission_key(self.secret, submission.student, submission.chapter),
             self.deadlines.get(key) or self.deadlines.get((submission.chapter, ""), ""),
-            [_digest(submission.folder / name) for name in (f"{submission.chapter}.ipynb", "timestamp.txt")],
+            [file_digest(submission.folder / name) for name in (f"{submission.chapter}.ipynb", "timestamp.txt")],
         ]
-        return _hash(parts)
+        return digest(parts)
 
     def is_current(self, submission: Submission) -> bool:
         """Whether the marks of the submission were made from what is there now."""
         result = results.load(self.course.folder("autograded"), submission.student, submission.chapter)
         return result is not None and result.fingerprint == self.of(submission)
 
-    @cached_property
-    def shared(self) -> str:
-        """The hash of the grader's code and of the versions of the libraries that answers use."""
-        files = sorted(path for folder in CODE for path in folder.rglob("*.py"))
-        return _hash([[_digest(path) for path in files], [metadata.version(name) for name in LIBRARIES]])
-
     def _lesson(self, chapter: str) -> str:
         if chapter not in self.lessons:
             lesson = self.course.lessons[chapter]
-            self.lessons[chapter] = _hash([repr(cell) for cell in lesson.cells if cell.kind == "code"])
+            self.lessons[chapter] = digest([repr(cell) for cell in lesson.cells if cell.kind == "code"])
         return self.lessons[chapter]
 
 
@@ -74,12 +61,4 @@ def remember_feedback(page: Path, result: SubmissionResult, by_hand, show_tests:
 
 
 def _made_from(result, by_hand, show_tests):
-    return _hash([repr(result), repr(by_hand), show_tests])
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _hash(parts) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return digest([repr(result), repr(by_hand), show_tests])

@@ -4,7 +4,6 @@ Reads files; changes nothing. A submission is submitted/STUDENT/CHAPTER/CHAPTER.
 reported for a human to look at, and stops nobody else's grading.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from nbgrader.utils import parse_utc
 
 from autograder.course import UNUSABLE_NAME
 from autograder.lesson import Lesson
-
-MOST_BYTES = 50 * 2**20
+from autograder.notebook_file import read_notebook
 
 
 @dataclass(frozen=True)
@@ -112,42 +110,6 @@ def _guess(path: Path, lessons) -> str:
     """The chapter whose name the file's name or one of the two folders above it starts with; "" if none."""
     names = [path.stem, path.parent.name, path.parents[1].name]
     return next((chapter for name in names for chapter in lessons if name.startswith(chapter)), "")
-
-
-def read_notebook(path: Path) -> tuple[dict, str]:
-    """The notebook in the file, as JSON, and why it cannot be graded, "" if it can."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            return {}, f"{path.name} is larger than {MOST_BYTES // 2**20} MB: ask for it again, without its outputs"
-        data = path.read_bytes()
-        if not data.strip():
-            return {}, f"{path.name} is an empty file: ask for it again"
-        notebook = json.loads(data)
-    except OSError as error:
-        return {}, f"{path.name} cannot be read ({error.strerror}): give yourself the right to read it"
-    except (ValueError, RecursionError) as error:
-        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        return {}, f"{path.name} is not a notebook (not valid JSON{where}): ask for it again"
-    version = notebook.get("nbformat") if isinstance(notebook, dict) else None
-    if isinstance(version, int) and version != 4:
-        return {}, f"{path.name} is in notebook format {version}: open it in JupyterLab, save it, and hand that in"
-    if version is None or not _is_well_formed(notebook):
-        return {}, f"{path.name} is not a notebook (JSON of another kind): ask for it again"
-    return notebook, ""
-
-
-def _is_well_formed(notebook: dict) -> bool:
-    """Whether cells have the parts that reading them needs."""
-    cells = notebook.get("cells")
-    return isinstance(cells, list) and all(
-        isinstance(cell, dict)
-        and cell.get("cell_type") in ("code", "markdown", "raw")
-        and isinstance(cell.get("source"), str | list)
-        and isinstance(cell.get("metadata"), dict)
-        and isinstance(cell["metadata"].get("nbgrader", {}), dict)
-        and isinstance(cell["metadata"].get("nbgrader", {}).get("grade_id", ""), str)
-        for cell in cells
-    )
 
 
 def _timestamp_fault(path: Path) -> str:

@@ -1,51 +1,55 @@
 """Mark many submissions, one after another in this process or on the workers of a Dask cluster.
 
-Each worker keeps the lesson that it marked last warm in a sandbox of its own and writes nothing; results come back as
-they are ready, in no fixed order. A worker that dies loses nothing: Dask gives its submissions to another one.
+Each process that marks keeps the lesson that it marked last warm in a sandbox of its own and writes nothing; results
+come back as they are ready, in no fixed order. A notebook is read when its turn comes, so that a large class needs no
+more memory than a small one.
 """
 
-import contextlib
-import functools
-import logging
 import os
-import warnings
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from autograder.lesson import Lesson
 from autograder.marking import mark
+from autograder.notebook_file import read_notebook
 from autograder.results import ExerciseResult
 from autograder.warm import LessonFailed, WarmLesson
 
-RETRIES = 3
 WORTH_A_WORKER = 20
 
 
 @dataclass(frozen=True)
 class Task:
-    """One submission to mark: its notebook as JSON, and the key that its hidden tests draw from."""
+    """One submission to mark: where its notebook lies, and the key that its hidden tests draw from."""
 
     identity: tuple[str, str]
     lesson: Lesson
-    notebook: dict
+    path: Path
     key: str
 
 
 @dataclass(frozen=True)
 class Marked:
-    """What came of a task: results and sentences for a human, or `problem`, why it could not be marked."""
+    """What came of a task: results and sentences for a human, or `problem`, why it could not be marked.
+
+    notebook: what was marked, as `read_notebook` gives it.
+    """
 
     identity: tuple[str, str]
     exercises: tuple[ExerciseResult, ...] = ()
     flags: tuple[str, ...] = ()
     problem: str = ""
+    notebook: dict = field(default_factory=dict)
 
 
 class _Kept:
-    """The lesson that this process keeps warm."""
+    """The lesson that this process keeps warm; one thread at a time uses it, however many a worker has."""
 
     lesson: Lesson | None = None
     warm: WarmLesson | None = None
+    lock = threading.RLock()
 
 
 def ready(lesson: Lesson) -> WarmLesson:
@@ -59,21 +63,25 @@ def ready(lesson: Lesson) -> WarmLesson:
 
 def cool_down() -> None:
     """End the warm lesson of this process."""
-    if _Kept.warm is not None:
-        _Kept.warm.close()
-    _Kept.lesson = _Kept.warm = None
+    with _Kept.lock:
+        if _Kept.warm is not None:
+            _Kept.warm.close()
+        _Kept.lesson = _Kept.warm = None
 
 
-def run(task: Task) -> Marked:
-    """Mark one submission; a sandbox that breaks down is started once more."""
-    for last in (False, True):
-        try:
-            exercises, flags = mark(ready(task.lesson), task.notebook, task.key)
-            return Marked(task.identity, exercises, flags)
-        except LessonFailed as failure:
+def run(lesson: Lesson, identity: tuple[str, str], notebook: dict, key: str) -> Marked:
+    """Mark one submission; a sandbox that breaks down is started once more. It raises nothing: others have to go on."""
+    problem = ""
+    with _Kept.lock:
+        for _ in range(2):
+            try:
+                return Marked(identity, *mark(ready(lesson), notebook, key))
+            except LessonFailed as failure:
+                problem = str(failure)
+            except Exception as error:
+                problem = f"the grader itself failed on this notebook ({type(error).__name__}: {error}): report it"
             cool_down()
-            if last:
-                return Marked(task.identity, problem=str(failure))
+    return Marked(identity, problem=problem)
 
 
 def mark_all(tasks: list[Task], workers: int | None = None, scheduler: str | None = None) -> Iterator[Marked]:
@@ -81,43 +89,25 @@ def mark_all(tasks: list[Task], workers: int | None = None, scheduler: str | Non
 
     workers: how many processes of this machine work, by default one for each core and for every WORTH_A_WORKER tasks,
     because each has to execute the lesson first; scheduler: the address of a Dask scheduler to use instead, such as
-    tcp://10.0.0.1:8786, whose workers have this package and its sandbox. Raises OSError where it does not answer.
+    tcp://10.0.0.1:8786, of which `autograder.cluster.why_not` has nothing to say. Raises OSError where it is gone.
     """
-    workers = workers or min(os.cpu_count() or 1, 1 + len(tasks) // WORTH_A_WORKER)
-    if scheduler is None and min(workers, len(tasks)) <= 1:
-        try:
-            yield from map(run, tasks)
-        finally:
-            cool_down()
-        return
-    with _client(min(workers, len(tasks)), scheduler) as client:
-        from distributed import as_completed
+    workers = min(workers or min(os.cpu_count() or 1, 1 + len(tasks) // WORTH_A_WORKER), len(tasks))
+    if scheduler is None and workers <= 1:
+        yield from _mark_here(tasks)
+    elif tasks:
+        from autograder.cluster import mark_there
 
-        lessons = {task.lesson: client.scatter(task.lesson, broadcast=True) for task in tasks}
-        futures = {
-            client.submit(_run_remotely, lessons[task.lesson], task.identity, task.notebook, task.key,
-                          pure=False, retries=RETRIES): task
-            for task in tasks
-        }  # fmt: skip
-        for future in as_completed(futures):
-            if future.status == "finished":
-                yield future.result()
+        yield from mark_there(tasks, workers, scheduler)
+
+
+def _mark_here(tasks: list[Task]) -> Iterator[Marked]:
+    """Mark one after another in this process."""
+    try:
+        for task in tasks:
+            notebook, fault = read_notebook(task.path)
+            if fault:
+                yield Marked(task.identity, problem=fault)
             else:
-                yield Marked(futures[future].identity, problem=f"its worker failed {RETRIES + 1} times: look at it")
-
-
-def _run_remotely(lesson: Lesson, identity, notebook, key) -> Marked:
-    return run(Task(identity, lesson, notebook, key))
-
-
-@contextlib.contextmanager
-def _client(workers: int, scheduler: str | None):
-    """A Dask client, of a running scheduler or of a cluster of this machine that lives as long as it."""
-    from distributed import Client, LocalCluster
-
-    with warnings.catch_warnings(), contextlib.ExitStack() as stack:
-        warnings.simplefilter("ignore")
-        if scheduler is None:
-            start = functools.partial(LocalCluster, n_workers=workers, threads_per_worker=1, dashboard_address=None)
-            scheduler = stack.enter_context(start(host="127.0.0.1", silence_logs=logging.CRITICAL))
-        yield stack.enter_context(Client(scheduler, timeout="20s"))
+                yield replace(run(task.lesson, task.identity, notebook, task.key), notebook=notebook)
+    finally:
+        cool_down()
