@@ -23,10 +23,11 @@ import nbformat
 import yaml
 from nbgrader.api import Gradebook
 
-from autograder.course import Refusal
+from autograder.course import Refusal, open_course
 from autograder.grade import grade
 from autograder.lesson import Exercise, Lesson, chapters, read_lesson
 from autograder.marks import aligned
+from autograder.report import write_report
 
 NAMES = """
     amara.okafor ben.lindqvist chiara.ricci daniel.kim elif.yilmaz farid.haddad greta.hofmann hiro.tanaka ines.duarte
@@ -68,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         demo = hand_in(root, lesson, notebooks)
         start = time.monotonic()
         rows = grade(demo).rows
+        report = write_report(open_course(demo), rows)
     except (Refusal, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -80,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         lines.append((row.student, notebook.what, words(expected), words(row.score), words(row.max_score), row.status))
         wrong += differences(row.student, notebook, None if row.score is None else given[row.student], lesson)
     print(aligned(lines, right=(2, 3, 4)))
-    print(f"\n{len(rows)} submissions in {seconds:.0f} s. Look at grades.csv and the pages in feedback/ of {demo}.")
+    print(f"\n{len(rows)} submissions in {seconds:.0f} s. Look at {report} and the pages in feedback/ beside it.")
     print("\n".join(wrong) or "Every mark is what the answer bank says.", file=sys.stderr if wrong else sys.stdout)
     return 1 if wrong else 0
 
