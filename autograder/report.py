@@ -20,6 +20,7 @@ from autograder.analysis import ENOUGH, distribution, exercise_numbers, failures
 from autograder.course import Course, Refusal
 from autograder.marks import Row
 from autograder.results import SubmissionResult
+from autograder.words import message_html
 
 MOST_FAILURES = 12
 LOW = 0.2
@@ -86,7 +87,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(readable=readable, points=points, share=share, duration=duration)
+    environment.filters.update(readable=readable, points=points, share=share, duration=duration, in_words=message_html)
     return environment
 
 
