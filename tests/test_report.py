@@ -102,7 +102,7 @@ def test_a_class_of_thirty(course):
     assert f"{CHAPTER} 25 2 3 2.4 1 5" in page.text  # graded, need a human, no submission, mean, median, points
     assert "40 %" in page.text and "1.2 of 2" in page.text  # right; points: ten of 2, ten of 1, five of 0
     assert "4 ms" in page.text
-    assert "10 1.1 double returned 0, expected 1 (and 9 others like it)" in page.text
+    assert "10 1.1 double returned 0 , expected 1 (and 9 others like it)" in page.text
     assert "5 1.1 double name 'y' is not defined" in page.text
     assert "faulty0 01_small none 01_small.ipynb is an empty file" in page.text
     assert "3 students handed in nothing: absent0 absent1 absent2" in page.text
