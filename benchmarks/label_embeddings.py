@@ -5,7 +5,7 @@
 3. All methods once more on 100 fresh splits (seeds 100 to 199): mean, spread, worst, and the mean difference to the
    network on raw scores with its standard error. What does it cost when setosa lives between versicolor and virginica?
 
-Exits with 1 if an answer is not the one that the lesson gives. Takes about five minutes on one core (a GPU is used
+Exits with 1 if an answer is not the one that the lesson gives. Takes two to four minutes on one core (a GPU is used
 where there is one); `make bench ARGS=label_embeddings` runs it. Reads the lesson's script; writes nothing.
 """
 

@@ -525,8 +525,8 @@ assert abs(of_once - of_twice) < 0.05
 # %% [markdown]
 # ### One accuracy is one draw
 #
-# How many test flowers does the network with raw scores get right? The example says 0.9833. If you run it again, you
-# get another number, because the split and the initial weights are drawn anew. A single number tells you about one
+# How many test flowers does such a network get right? The example, with its softmax, says 0.9833. If you run it again,
+# you get another number, because the split and the initial weights are drawn anew. A single number tells you about one
 # draw. To learn about the *method*, train 20.
 #
 # One after the other, that is 20 times the wait. But 20 small networks are one larger computation: stack their weights
@@ -931,8 +931,8 @@ print(f"mean squared error, 20 seeds: {spread(distance.square().mean((1, 2)))}")
 #
 # <details><summary>Hint 2: why a check, if PyTorch complains anyway?</summary>
 #
-# It does not always. A table of shape <code>(K, 1)</code> is <em>broadcast</em> against outputs of shape <code>(N,
-# 2)</code>, and you get labels.
+# It does not always. A table of shape <code>(K, 1)</code> is <em>broadcast</em> against outputs of shape
+# <code>(N, 2)</code>, and you get labels.
 # </details>
 
 
@@ -1144,7 +1144,7 @@ for axes, name in zip(panels, list(MIDDLE)[:2], strict=True):
             markeredgewidth=0.5,
             label=species,
         )
-    draw_labels(axes, stars, zorder=1.5)
+    draw_labels(axes, stars, zorder=4)
     axes.set(xlabel="first output", title=name.capitalize(), xlim=(-1.7, 1.7), ylim=(-0.6, 1.1))
     axes.grid(visible=False)
 panels[0].set_ylabel("second output")
@@ -1486,23 +1486,24 @@ doubtful = {
         ("the hard ones that are right", ~wrong & hard),
     ]
 }
+assert (wrong & (y_test == 0)).sum() < 5
 assert wrong.any(dim=1).all()
 assert list(doubtful.values()) == [18, 15]
 for group, seeds in doubtful.items():
     print(f"doubt about wrong flowers larger than about {group}: {seeds} of 20 seeds")
-summary.groupby("species")[["mean 1", "mean 2", *columns]].agg(["mean", "std"]).round(2)
+summary.groupby("species")[["mean 1", "mean 2", *columns]].agg(["mean", "std"]).round(3)
 
 # %%
 summary[columns].describe().join(
     summary.groupby("decoded")["sum of variances"].describe().T.add_prefix("sum, decoded ")
-).round(3)
+).round(4)
 
 # %% [markdown]
-# The summary is taken over numbers, and by species. (`describe()` over a whole table, as one often sees it, also prints
-# a mean of the *labels*: 0.97. A flower that is 0.97 of a species does not exist.)
+# The summary is taken over numbers, and by species. (In the example, `describe()` runs over the whole table and prints
+# a mean of the *labels* too: 0.97. A flower that is 0.97 of a species does not exist.)
 #
-# Wrong labels do come with larger doubts, in 18 of 20 seeds. But that is easily had: setosa is never wrong and never
-# doubted. Among the two hard species it is 15 of 20. And in the picture virginica is doubted most where no flower is
+# Wrong labels do come with larger doubts, in 18 of 20 seeds. But that is easily had: setosa is hardly ever wrong, and
+# rarely doubted. Among the two hard species it is 15 of 20. And in the picture virginica is doubted most where no flower is
 # wrong, far beyond its star. The network knows which *species* is hard, and less which flower.
 #
 # So the doubt is good for something. Is it also *honest*? An honest forecaster who says "70 %" is right in 70 % of the
@@ -1541,11 +1542,11 @@ check.close(
     coverage(
         torch.zeros(4, 1),
         torch.tensor([[4.0], [4.0], [0.25], [0.25]]),
-        torch.tensor([[-2.5], [1.9], [0.4], [0.3]]),
+        torch.tensor([[-2.5], [2.0], [0.4], [0.3]]),
         1,
     ),
     0.75,
-    call="coverage(zeros, [[4], [4], [0.25], [0.25]], [[-2.5], [1.9], [0.4], [0.3]], 1)",
+    call="coverage(zeros, [[4], [4], [0.25], [0.25]], [[-2.5], [2], [0.4], [0.3]], 1)",
 )
 ### BEGIN HIDDEN TESTS
 draw = check.rng("coverage_one_dimension")
@@ -1692,8 +1693,8 @@ print(f"within 2σ: {spread(repaired[2])}   (honest: {ideal[2]:.3f})")
 # order of magnitude.
 #
 # It is also harder to train. The error of a flower that is given a large variance hardly counts any more: the loss
-# divides it by $v$. So doubt protects itself from being removed. That is known (Seitzer and others, 2022), and shows in
-# the table at the end: a larger spread over the seeds.
+# divides it by $v$. So doubt protects itself from being removed. That is known (Seitzer and others, 2022). Compare the
+# spread of this method over the seeds with that of the others in the table at the end.
 #
 # ## Part E: should the labels move?
 #
@@ -1925,7 +1926,9 @@ pd.DataFrame(
 # of its class's outputs. Put them there, and what remains is the variance of the outputs within the classes. The
 # network can make that as small as it likes: it need only say the same point for every flower. All outputs in one
 # point, all labels in the same point, loss zero. This is *collapse*. The squared error pulls outputs and labels
-# together, and nothing in it pushes different labels apart. How far it gets is only a matter of rates and patience.
+# together, and nothing in it pushes different labels apart. How far it gets is only a matter of rates and patience:
+# after 5,000 epochs at the same rate as the network, the two closest labels are 0.03 apart, and the accuracy is 0.83
+# (`make bench ARGS=label_embeddings`, part 2).
 #
 # ### Two cures that hold
 #
@@ -2069,8 +2072,6 @@ worth.round(4)
 
 
 # %%
-
-
 def competing_loss(outputs, table):
     """Return `distance_loss` of each seed, (20,): minus the squared distance is the score."""
     gaps = outputs[:, :, None] - table[:, None]
@@ -2121,7 +2122,7 @@ for axes, (title, trained) in zip(
     least = trained.distances.amin(dim=(1, 2))
     axes.semilogy(epochs, least, ":", color="black", label="smallest of all, worst seed")
     axes.set(xlabel="epoch", title=title, ylim=(0.001, 20))
-panels[0].set_ylabel("distance between two labels (logarithmic)")
+panels[0].set_ylabel("distance of two labels")
 figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 plots.show(
     figure,
@@ -2131,7 +2132,8 @@ plots.show(
 )
 
 # %% [markdown]
-# The same, in the plane, for one seed: the stars are the labels, the dots the outputs for the 30 training flowers.
+# The same, in the plane, for one seed: the stars are the labels, the dots the outputs for the 30 training flowers, in
+# the colours of the species as before.
 
 # %% jupyter={"source_hidden": true}
 flowers_of = [(y_train[0] == k).numpy() for k in range(3)]
@@ -2178,7 +2180,8 @@ animate.show_gif(
 )
 
 # %% [markdown]
-# Both cures hold, for all 20 seeds, and the accuracy is back. They hold in different ways. With the margin each star
+# Both cures hold, for all 20 seeds, and the accuracy is back. Ten times as many epochs do not change that (part 2 of
+# the benchmark: in no seed do two labels come closer than 0.99). They hold in different ways. With the margin each star
 # gathers its dots. In the competition the dots run *past* the stars: it counts only to be nearer to one star than to
 # the others, not to be near.
 #
@@ -2239,8 +2242,6 @@ assert -0.06 < gains["softmax before cross-entropy, SGD"] < -0.03
 assert gains["joint, labels 10 times faster"] < -0.08 < gains["joint, same rate"] < -0.01
 assert -0.04 < gains["Gaussian regression"] < -0.01
 everything["raw scores"]["gain over raw scores"] = "(yardstick)"
-surest = (results["joint, with a margin"]["accuracy"] - yardstick).sem()
-assert 1.5 < gains["joint, with a margin"] / surest < 2.5
 pd.DataFrame(everything).T
 
 # %% jupyter={"source_hidden": true}
@@ -2267,15 +2268,35 @@ plots.show(
 
 # %% [markdown]
 # The last column compares each method with the network on raw scores, seed by seed, so that the luck of the split
-# cancels; behind it stands the standard error of that mean difference. What remains?
+# cancels; behind it stands the standard error of that mean difference. Which of these differences would come again?
+# Here are 100 fresh seeds, with other splits, other initial weights and other random places
+# (`make bench ARGS=label_embeddings`, part 3, a few minutes):
 #
-# - Raw scores, regression onto fixed labels and both cures are within one point of each other. The largest of these
-#   differences, of the margin, is two standard errors; among so many comparisons that is not much. Label embeddings do
-#   not make Iris easier. They give you a plane to look at.
-# - What costs points are mistakes: five for the softmax in the wrong place, eleven for labels that collapse. The spread
-#   and the worst seed show them more clearly than the mean.
-# - The Gaussian network pays two points for its variance.
-# - The joint training that never trained its labels looks almost fine. That is how it could go unnoticed.
+# | method, 100 fresh seeds           | accuracy      | worst | gain over raw scores |
+# | --------------------------------- | ------------- | ----- | -------------------- |
+# | softmax before cross-entropy, SGD | 0.907 ± 0.121 | 0.617 | -0.052 ± 0.012       |
+# | raw scores, SGD                   | 0.962 ± 0.017 | 0.917 | +0.003 ± 0.002       |
+# | raw scores                        | 0.959 ± 0.014 | 0.892 | (yardstick)          |
+# | regression, random places         | 0.933 ± 0.055 | 0.683 | -0.026 ± 0.005       |
+# | regression, equal distances       | 0.959 ± 0.020 | 0.892 | +0.000 ± 0.002       |
+# | Gaussian regression               | 0.900 ± 0.113 | 0.342 | -0.059 ± 0.011       |
+# | joint, graph cut                  | 0.918 ± 0.081 | 0.583 | -0.041 ± 0.008       |
+# | joint, same rate                  | 0.901 ± 0.075 | 0.633 | -0.058 ± 0.007       |
+# | joint, labels 10 times faster     | 0.852 ± 0.088 | 0.592 | -0.108 ± 0.009       |
+# | joint, competing                  | 0.960 ± 0.015 | 0.892 | +0.001 ± 0.001       |
+# | joint, with a margin              | 0.963 ± 0.017 | 0.900 | +0.004 ± 0.002       |
+# | logistic regression               | 0.929 ± 0.036 | 0.817 | -0.030 ± 0.004       |
+#
+# - Raw scores, regression onto labels at equal distances and both cures are within one point of each other, in both
+#   tables. Label embeddings do not make Iris easier. They give you a plane to look at.
+# - What costs points are mistakes: five for the softmax in the wrong place, eleven for labels that collapse, in both
+#   tables. The spread and the worst seed show them more clearly than the mean.
+# - Random places look harmless in our 20 seeds, and are not: 28 of the 100 tables have setosa in the way, against 2 of
+#   our 20. What is rare and bad is what 20 draws may miss.
+# - The Gaussian network suffers most from a label in the way: there it loses 15 points against the regression onto equal
+#   distances, and two in the other 72 seeds. Two points, then, is about what its variance costs.
+# - The joint training that never trained its labels looks almost fine in our 20 seeds. That is how it could go
+#   unnoticed.
 # - The networks beat the logistic regression, which has a penalty on large weights that nobody tuned for 30 flowers.
 #
 # ## Exercise 4.9: in your own words (3 points)
@@ -2313,7 +2334,8 @@ plots.show(
 #   network that is sure and mistaken is told nothing.
 # - One accuracy is one draw. Twenty small networks train as one larger one. Micro precision, micro recall and accuracy
 #   are the same number.
-# - A label can be a vector: regress onto it, decode by the nearest. Say *mean absolute error* when you print one.
+# - A label can be a vector: regress onto it, decode by the nearest. An unsure output lies in between: see that no third
+#   label lives there. Say *mean absolute error* when you print one.
 # - A predicted variance is a claim. Count how many targets lie within one and two sigma, on data that were not used for
 #   training.
 # - What should be learned must have a gradient. `None` is not zero: the graph is cut.
