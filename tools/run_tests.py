@@ -48,6 +48,12 @@ NEEDS = [
         snap=None,
         tests="tests/test_attacks.py",
     ),
+    SystemNeed(
+        programs=("pg_ctlcluster", "initdb"),  # Debian keeps the server itself off PATH
+        packages=("postgresql",),
+        snap=None,
+        tests="tests/test_postgresql.py",
+    ),
 ]
 
 
