@@ -91,10 +91,9 @@ print(words_of(downloaded.decode("utf-8")))
 assert "nshe" in popular and "xc3" in popular
 
 # %% [markdown]
-# `str` of bytes does not decode them: it writes them as a Python program would, with `b'` in front and each line end as a
-# backslash and an `n`, which sticks to the next word. Two words of this little text have become a word `nshe` that no
-# dictionary knows. And an alphabet of 26 letters has no room for Zoë, nor for *doesn't*. `.decode("utf-8")` and a pattern for
-# letters of any script cost nothing.
+# `str` of bytes does not decode them: it writes them as a Python program would, with a `b` and a quotation mark in front and each line end as a
+# backslash and an `n`, which sticks to the next word. *She* has become `nshe`, a word that no dictionary knows. And an alphabet of 26
+# letters has no room for *Zoë*, which is in three pieces now, nor for *doesn't*. `.decode("utf-8")` and a pattern for letters of any script cost nothing.
 #
 # A word that occurs once or twice cannot be learned from its company. We keep words that occur at least five times, number
 # them from the commonest on, and drop the others, as word2vec does.
@@ -242,9 +241,8 @@ def pairs_by_distance(ids, sentence, radii):
     centers, contexts = [], []
     for o in range(1, min(int(radii.max()), len(ids) - 1) + 1):
         together = sentence[o:] == sentence[:-o]
-        right = (
-            np.flatnonzero(together & (radii[o:] >= o)) + o
-        )  # centers whose context is o to the left
+        # `right` and `left` are places of centers that reach a word o places before and behind them
+        right = np.flatnonzero(together & (radii[o:] >= o)) + o
         left = np.flatnonzero(together & (radii[:-o] >= o))
         centers += [ids[right], ids[left]]
         contexts += [ids[right - o], ids[left + o]]
@@ -398,7 +396,7 @@ left.set(
 )
 share = np.logspace(-5.5, -1, 200)
 right.loglog(share, np.minimum(1, np.sqrt(THRESHOLD / share)), color="black", zorder=1)
-for word, place in [("the", (-6, -16)), ("was", (8, 2)), ("war", (8, 4)), ("hydrogen", (-20, -18))]:
+for word, place in [("the", (-6, -16)), ("was", (8, 2)), ("war", (8, 4)), ("hydrogen", (8, 4))]:
     at = counts[number_of[word]] / counts.sum()
     right.plot(at, min(1, (THRESHOLD / at) ** 0.5), "o", color=plots.COLORS["red"])
     right.annotate(
@@ -601,8 +599,8 @@ for place, name in enumerate(("v", "u", "negatives")):
 # ## Training
 #
 # All parts are there. One pass over the text goes like this: drop frequent words, draw the radii, make the pairs, shuffle them,
-# draw $k = 5$ negatives for each, and walk downhill, 500 pairs at a time. The rate falls in a straight line to almost nothing, as in
-# word2vec. The words of a minibatch repeat, so their changes have to be added up: that is chapter 3's scatter-add, here for the
+# draw $k = 5$ negatives for each, and walk downhill, 500 pairs at a time. (Now and then a negative is the true word by chance. With
+# 8,975 words that is rare enough to let it be.) The rate falls in a straight line to almost nothing, as in word2vec. The words of a minibatch repeat, so their changes have to be added up: that is chapter 3's scatter-add, here for the
 # few rows of a large table that a minibatch touches.
 #
 # At the start all $u$ are zero and so are all scores. The loss of a pair is then $6 \log 2$, because each of its six
@@ -614,10 +612,11 @@ WINDOW, NEGATIVES, DIMENSION = 5, 5, 50
 
 def summed(rows, changes):
     """Return the distinct rows and the sum of the changes of each: chapter 3's scatter-add."""
-    distinct, place = np.unique(rows, return_inverse=True)
-    shape = (len(distinct), len(rows))
-    adder = sparse.csr_array((np.ones(len(rows), np.float32), (place, np.arange(len(rows)))), shape)
-    return distinct, adder @ changes
+    touched = np.bincount(rows, minlength=V) > 0
+    distinct, place = np.flatnonzero(touched), (np.cumsum(touched) - 1)[rows]
+    ones, n = np.ones(len(rows), dtype=np.float32), len(rows)
+    adder = sparse.csc_array((ones, place, np.arange(n + 1)), shape=(len(distinct), n))
+    return distinct, adder @ changes  # column k of the adder has its one in the row of rows[k]
 
 
 def minibatches(draw, keep, noise, epochs, size):
@@ -661,7 +660,7 @@ families = {
     "animals": "birds fish insects mammals animals".split(),
 }
 watched = [number_of[word] for family in families.values() for word in family]
-v, u, losses, snapshots = train_skip_gram(sgns, epochs=3, rate=0.25, watched=watched)
+v, u, losses, snapshots = train_skip_gram(sgns, epochs=4, rate=0.3, watched=watched)
 
 pairs_seen = 500 * len(losses)
 start, end = losses[0], losses[-300:].mean()
@@ -680,8 +679,8 @@ axes.plot(
 )
 axes.axhline(6 * np.log(2), color="grey", linestyle=":", linewidth=1.5)
 axes.text(len(losses), 6 * np.log(2) - 0.05, "six coin tosses", ha="right", va="top")
-for epoch in (1, 2):
-    axes.axvline(epoch * len(losses) / 3, color="grey", linewidth=0.7)
+for epoch in (1, 2, 3):
+    axes.axvline(epoch * len(losses) / 4, color="grey", linewidth=0.7)
 axes.set(
     xlabel="step (500 pairs each)",
     ylabel="loss of a pair",
@@ -691,8 +690,8 @@ axes.set(
 plots.show(
     figure,
     name="skip_gram_loss",
-    alt="Loss of a pair over the steps of three epochs. It starts at 4.16, six coin tosses, falls quickly below 3 in the first "
-    "epoch, stays there for a while, and then goes on falling slowly to 2.2.",
+    alt="Loss of a pair over the steps of four epochs. It starts at 4.16, six coin tosses, falls quickly below 3 in the first "
+    "epoch, stays there for a while, and then goes on falling slowly to 2.1.",
 )
 
 # %% [markdown]
@@ -720,6 +719,7 @@ room = 0.06 * (high - low)
 axes.set(xlim=(low[0] - room[0], high[0] + 3.5 * room[0]), xticks=[], yticks=[])
 axes.set(ylim=(low[1] - room[1], high[1] + room[1]), title="Words find their families")
 axes.legend(loc="lower left", fontsize=10)
+passes = axes.text(1, 1.02, "", transform=axes.transAxes, ha="right", fontsize=11)
 
 
 def draw_snapshot(frame):
@@ -728,7 +728,8 @@ def draw_snapshot(frame):
         dot.set_data(*tracks[frame, 5 * place : 5 * place + 5].T)
     for place, label in enumerate(labels):
         label.set_position(tracks[frame, place])
-    return (*dots, *labels)
+    passes.set_text(f"{4 * frame / (len(tracks) - 1):.1f} of 4 passes")
+    return (*dots, *labels, passes)
 
 
 animate.show_gif(
@@ -893,8 +894,8 @@ check.close(
 
 # %% [markdown]
 # Did you divide by $c$? word2vec does not, and gensim follows it: both take the mean on the way forward and then give each
-# context word the *whole* gradient for $h$. That is the gradient of no function. It is the true one, times the number of context words,
-# which changes from example to example. How much does it miss by?
+# context word the *whole* gradient for $h$. The context words move $c$ times too far, and $c$ changes from example to example, while $u$ and
+# the negatives move as they should. No loss has such a gradient. How much does it miss by?
 
 
 # %%
@@ -912,6 +913,13 @@ def torch_cbow(contexts, u, negatives):
 
 example = [draw.normal(size=shape) for shape in ((7, 4), 4, (5, 4))]
 one_example = check.ready("cbow", otherwise=torch_cbow, on=[example])
+for place in range(3):
+    measured = check.numerical_gradient(
+        lambda part, p=place: one_example(*example[:p], part, *example[p + 1 :])[0], example[place]
+    )
+    assert np.allclose(one_example(*example)[place + 1], measured, rtol=1e-5, atol=1e-7)
+print("All three gradients agree with finite differences.")
+
 mean = example[0].mean(axis=0)
 for_the_mean = torch_negative_sampling(mean[None], example[1][None], example[2][None])[1][0]
 
@@ -940,7 +948,7 @@ settings = {
     "workers": 1,
 }
 skip_gram = Word2Vec(sentences, sg=1, alpha=0.15, epochs=5, **settings).wv
-continuous = Word2Vec(sentences, sg=0, alpha=0.2, epochs=6, **settings).wv
+continuous = Word2Vec(sentences, sg=0, alpha=0.25, epochs=5, **settings).wv
 
 print("the vector of hydrogen begins with", skip_gram["hydrogen"][:4].round(1))
 print("its five nearest:")
@@ -976,18 +984,18 @@ assert np.array_equal(from_binary.vectors, skip_gram.vectors)
 #
 # A popular tutorial trains word2vec on a novel, with the library's defaults, and shows neighbours with cosines from 0.89 to 0.93. Impressive?
 # A cosine says little until you know what two words have that were picked at random. Here is the same model with gensim's default
-# rate and subsampling, and one pass over our small text, next to the one from above.
+# rate and subsampling, and one pass over every second sentence of our small text, next to the one from above.
 
 # %%
 undertrained = Word2Vec(
-    sentences, vector_size=DIMENSION, sg=1, min_count=5, epochs=1, seed=1, workers=1
+    sentences[::2], vector_size=DIMENSION, sg=1, min_count=5, epochs=1, seed=1, workers=1
 ).wv
 draw = np.random.default_rng(0)
-two = draw.integers(V, size=(2, 5_000))
 random_cosines = {}
 for name, vectors in (("defaults, one pass", undertrained), ("trained as above", skip_gram)):
     units = normalize(vectors.vectors)
-    random_cosines[name] = (units[two[0]] * units[two[1]]).sum(axis=1)
+    one, other = units[draw.integers(len(units), size=(2, 5_000))]
+    random_cosines[name] = (one * other).sum(axis=1)
     word, nearest_cosine = vectors.most_similar("hydrogen", topn=1)[0]
     typical = np.median(random_cosines[name])
     print(f"{name}: hydrogen and {word} {nearest_cosine:.2f}, two random words {typical:.2f}")
@@ -1206,7 +1214,7 @@ pmi = np.log(some.data[often] * total / (row_sums[i] * row_sums[j]))
 scores_of_pairs = np.einsum("nd,nd->n", v[i], u[j])
 agreement = stats.spearmanr(pmi, scores_of_pairs).statistic
 print(f"{often.sum():,} frequent pairs: rank correlation of PMI and v · u = {agreement:.1f}")
-assert agreement > 0.4
+assert agreement > 0.3
 
 # %% [markdown]
 # They do, by no means perfectly: windows and thresholds differ, and 50 dimensions do not hold the whole table. Counting
@@ -1469,8 +1477,8 @@ assert first_scores["GloVe"][0] < 0.25 < 0.35 < first_scores["PPMI + SVD"][0]
 
 # %% [markdown]
 # GloVe fits its regression and learns little that people would agree with. Is our program wrong? The gradient is right, we checked it. Look
-# at the sum in the loss again: *pairs that were seen*. PPMI's zeros say "these two avoid each other", and so does each negative of
-# skip-gram. GloVe is never told. With billions of words, nearly all pairs that can meet have met, and little is lost. In our small text
+# at the sum in the loss again: *pairs that were seen*. PPMI's zeros say "these two are no company", and each negative of
+# skip-gram says it too. GloVe is never told. With billions of words, nearly all pairs that can meet have met, and little is lost. In our small text
 # 98 % of the table is empty, and the model is asked about the other 2 % only.
 #
 # If that is the reason, a cure must work: mix in random pairs, as many as were seen, and pretend a small count for
@@ -1518,6 +1526,10 @@ shipped = keyed(shipped_table.index, shipped_table.to_numpy())
 print(f"{len(shipped):,} words, {shipped.vector_size} dimensions")
 for word in ("queen", "doctor", "hydrogen"):
     print(f"{word}: {nearest(shipped, word)}")
+
+# %% [markdown]
+# Who are Cor, Ann and Dox? Cor and Ann are queens and Dox is a king in the Oz books, which are among the texts. Vectors tell you about
+# the texts they come from, before they tell you about the world.
 
 # %% [markdown]
 # ## Analogies
@@ -1680,6 +1692,26 @@ pd.DataFrame(rows)
 # %% [markdown]
 # Five of six by 3CosAdd, and once the two rules disagree. The last answer has to do with England, but it is not its capital.
 #
+# gensim knows both rules, as `most_similar` and `most_similar_cosmul`, with $b$ and $c$ as `positive` and $a$ as `negative`. What do the models of our
+# small text make of *king − man + woman*?
+
+# %%
+royal = {}
+for name, table in (
+    ("shipped with the course", shipped),
+    ("skip-gram by hand", by_hand),
+    ("skip-gram, gensim", skip_gram),
+    ("PPMI + SVD", factorised),
+):
+    [royal[name]] = table.most_similar(positive=["king", "woman"], negative=["man"], topn=1)
+    print("{}: {}, cosine {:.2f}".format(name, *royal[name]))
+assert royal["shipped with the course"][0] == "queen"
+assert abs(royal["shipped with the course"][1] - 0.74) < 0.01
+assert "queen" in vocabulary and [word for word, _ in royal.values()].count("queen") == 1
+
+# %% [markdown]
+# Each of them knows the word *queen*, and only the vectors from more text find it.
+#
 # Can you *see* the step from *he* to *she*? A plane through 100 dimensions can be laid in many ways. On the left it is the one in which these twelve
 # words differ most. On the right the horizontal axis is the mean step from *he* to *she*, and the vertical one the direction of the largest
 # difference that is left.
@@ -1715,14 +1747,15 @@ for axes, flat, title in zip(
     blue, orange = plots.COLORS["blue"], plots.COLORS["orange"]
     axes.scatter(*flat[::2].T, s=40, color=blue, zorder=2, label="he")
     axes.scatter(*flat[1::2].T, s=40, color=orange, marker="s", zorder=2, label="she")
+    crowded = "daughter" if axes is left else "husband"
     for place, (word, at) in enumerate(zip(drawn, flat, strict=True)):
-        to_the_left = at[0] < flat[place ^ 1][0]
+        outward = -1 if at[0] < flat[place ^ 1][0] else 1
         axes.annotate(
             word,
             at,
-            xytext=(-7 if to_the_left else 7, 0),
+            xytext=(0, -13) if word == crowded else (7 * outward, 0),
             textcoords="offset points",
-            ha="right" if to_the_left else "left",
+            ha="center" if word == crowded else ("right" if outward < 0 else "left"),
             va="center",
             fontsize=9,
         )
@@ -1734,12 +1767,12 @@ plots.show(
     figure,
     name="couples",
     alt="Six couples such as man and woman or king and queen, each joined by a line, in two planes. In the left one, the plane of largest "
-    "differences, children, royals and relatives lie apart, and the lines are short and point in different directions. In the right one the lines run from "
+    "differences, actors, royals and relatives lie apart, and the lines are short and point in different directions. In the right one the lines run from "
     "he on the left to she on the right, all but that of husband and wife.",
 )
 
 # %% [markdown]
-# On the left, whether somebody is a child, a relative or a king matters more than *he* or *she*. On the right the step is plain to see, because
+# On the left, whether somebody is an actor, a relative or a king matters more than *he* or *she*. On the right the step is plain to see, because
 # we looked for it: a picture shows what its axes were chosen for. A number is harder to fool. How well does the step of each couple
 # agree with the mean step of the *other* five?
 
@@ -1947,8 +1980,10 @@ trial = (np.array([0.3, 0.2, 0.5]), np.array([0.1, 0.25, 0.4]))
 p_value = check.ready("weat_p_value", otherwise=scipy_p_value, on=[trial])
 effect, p = effect_size(*sets), p_value(*association)
 
-print(f"effect size {effect:.1f} (the largest possible is 2), p = {p:.5f}")
-assert effect > 1.3 and p < 0.001
+print(
+    f"effect size {effect:.1f} (the largest possible is 2), p = {p:.5f} = {p * 12_870:.0f} / 12,870"
+)
+assert 1.5 < effect < 1.7 and round(p * 12_870) == 3
 
 # %% jupyter={"source_hidden": true}
 everyone = np.concatenate(association)
@@ -1987,7 +2022,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Of 12,870 ways to split these words, next to none sets them as far apart as *career* and *family* do. That is the world of the texts: novels in which
+# Of 12,870 ways to split these words, three set them at least as far apart as *career* and *family*, the true one among them. That is the world of the texts: novels in which
 # men have professions and women have relatives. The vectors are a faithful record of it. That is just what is wrong when a program then ranks applicants.
 #
 # A small p-value speaks about these sixteen words in these vectors. It does not say that another choice of words would give the same, nor what
@@ -2021,22 +2056,24 @@ def analogy_scores(vectors, questions):
 
 
 simlex, google = data.simlex999(), data.google_analogies()
-rows = {}
-for name, table in (
-    ("skip-gram by hand", by_hand),
-    ("skip-gram, gensim", skip_gram),
-    ("CBOW, gensim", continuous),
-    ("FastText", fast_text),
-    ("PPMI + SVD", factorised),
-    ("GloVe, seen pairs", seen_only),
-    ("GloVe, with unseen", with_unseen),
-    ("shipped with the course", shipped),
-):
-    rows[name] = [
+models = {
+    "skip-gram by hand": by_hand,
+    "skip-gram, gensim": skip_gram,
+    "CBOW, gensim": continuous,
+    "FastText": fast_text,
+    "PPMI + SVD": factorised,
+    "GloVe, seen pairs": seen_only,
+    "GloVe, with unseen": with_unseen,
+    "shipped with the course": shipped,
+}
+rows = {
+    name: [
         *similarity_score(table, wordsim),
         *similarity_score(table, simlex),
         *analogy_scores(table, google),
     ]
+    for name, table in models.items()
+}
 columns = [
     ("WordSim-353", "rank corr."),
     ("WordSim-353", "covered"),
@@ -2056,34 +2093,93 @@ assert related["rank corr."]["PPMI + SVD"] > related["rank corr."][own].max() - 
 assert analogies["syntactic"][own].idxmax() == "FastText" and related["covered"]["FastText"] == 1
 assert analogies["syntactic"]["FastText"] > 2 * analogies["syntactic"][own].drop("FastText").max()
 assert analogies["semantic"][own].max() < 0.15 < analogies["semantic"]["shipped with the course"]
-assert (analogies["covered"][own] < 0.2).all() and analogies["covered"].iloc[-1] > 0.35
+assert (analogies["covered"][own] < 0.2).all() and analogies["covered"].iloc[-1] > 0.5
 comparison.round(2)
 
 # %% [markdown]
-# What does it say?
+# Before you read the first column from best to worst: FastText was asked all 353 pairs, the others about 240. And how much of a difference is luck? Take
+# the pairs that *all* models cover. Draw as many from them, with repetition, compute all rank correlations again, and do this 1,000 times: the
+# *bootstrap*. The standard deviation of a model's results is the standard error of its score. As all models are asked the same drawn pairs,
+# you also see how sure the *difference* of two models is.
+
+# %%
+shared = [
+    (row.word1.lower(), row.word2.lower(), row.score)
+    for row in wordsim.itertuples()
+    if all(row.word1.lower() in table and row.word2.lower() in table for table in models.values())
+]
+answers = np.array(
+    [[score, *(table.similarity(a, b) for table in models.values())] for a, b, score in shared]
+)
+draw = np.random.default_rng(0)
+drawn_again = np.array(
+    [
+        stats.spearmanr(answers[draw.integers(len(shared), size=len(shared))]).statistic[0, 1:]
+        for _ in range(1000)
+    ]
+)
+baseline = list(models).index("skip-gram, gensim")
+lead = drawn_again - drawn_again[:, [baseline]]
+fair = pd.DataFrame(
+    {
+        "rank corr.": stats.spearmanr(answers).statistic[0, 1:],
+        "standard error": drawn_again.std(axis=0),
+        "lead over gensim's skip-gram": lead.mean(axis=0),
+        "95 % from": np.quantile(lead, 0.025, axis=0),
+        "to": np.quantile(lead, 0.975, axis=0),
+    },
+    index=list(models),
+)
+print(f"{len(shared)} pairs that all models cover")
+assert len(shared) == 239
+open_questions = ["skip-gram by hand", "CBOW, gensim", "FastText", "PPMI + SVD"]
+assert fair["standard error"].between(0.03, 0.08).all()
+assert fair.loc[open_questions, "95 % from"].max() < 0 < fair.loc[open_questions, "to"].min()
+assert fair.loc["shipped with the course", "95 % from"] > 0 > fair.loc["GloVe, seen pairs", "to"]
+assert fair.loc["FastText", "rank corr."] > related["rank corr."]["FastText"] + 0.1
+fair.round(2)
+
+# %% [markdown]
+# What do the two tables say?
 #
-# - **On a small text, counting wins or draws.** PPMI with an SVD took a second and needs no luck with rates and epochs.
-# - **Read the first column with its error.** A rank correlation from 240 pairs has a standard error of about $1/\sqrt{240} \approx 0.06$. The three ways
-#   to run word2vec cannot be told apart here; a paper that prints three digits does not change that.
-# - **CBOW is no worse than skip-gram here**, in half the time, at a rate chosen for it. A comparison of two methods
+# - **On a small text, counting keeps up.** PPMI with an SVD took a second and needs no luck with rates and epochs.
+# - **A score has an error**, here of about 0.05. For skip-gram by hand, CBOW, FastText and counting, the interval of the lead over gensim's skip-gram holds the zero: these
+#   239 pairs cannot tell them from it. A paper that prints three digits does not change that.
+# - **CBOW is no worse than skip-gram here**, at a rate chosen for it. A comparison of two methods
 #   is first of all a comparison of how well each was tuned.
-# - **FastText answers every question**, half of them about words that it never saw, and pays for it: related words need not share letters. For grammar they do,
-#   and there no other model of this text comes near.
+# - **FastText answers every question**, a third of WordSim's and half of SimLex's with words that it never saw, and there it is weak: related words need not share letters.
+#   On the shared pairs it is as good as the others. For grammar words do share letters, and there no other model of this text comes near.
 # - **GloVe starves** on a small text.
-# - **More text beats a better method.** The shipped vectors saw more than twenty times as many words. They cover more and solve far more analogies.
+# - **More text beats a better method.** The shipped vectors saw more than twenty times as many words. They are the only ones that surely beat our skip-gram, cover almost three times as
+#   many analogies, and answer more of the semantic ones.
 # - **Coverage decides what is compared.** All models of our text answer one analogy in five; the other four were left out.
 #
-# What would more text still bring? This is `benchmarks/word_vectors.py` on the big pretrained vectors (`make bench ARGS=word_vectors`, with `EMBEDLAB_MIRROR` set to a
-# folder that holds them; subsets of the vocabularies, whence the coverage):
+# ### More text, more models
 #
-# | vectors (words) | WordSim | covered | SimLex | covered | semantic | syntactic | covered |
-# | --- | --- | --- | --- | --- | --- | --- | --- |
-# | GloVe 6B, 50d (14,489) | 0.51 | 0.81 | 0.27 | 0.79 | 0.57 | 0.57 | 0.40 |
-# | GloVe 6B, 100d (2,821) | 0.67 | 0.41 | 0.28 | 0.22 | 0.79 | 0.80 | 0.07 |
-# | Google News, 300d (7,924) | 0.70 | 0.72 | 0.42 | 0.62 | 0.85 | 0.78 | 0.24 |
+# What would more text still bring, and how much of the table is tuning? That takes minutes, and texts that do not come with the course. `make bench ARGS=word_vectors`
+# measures it, with `EMBEDLAB_MIRROR` set to a folder that holds them. First the big pretrained vectors (of each a part of the vocabulary, whence the coverage):
 #
-# *king − man + woman* is *queen* in all of them, with the cosines 0.8524, 0.7699 and 0.7118. Is GloVe with 100 dimensions so much better than with 50? Look at
-# what is covered before you say so: the 100-dimensional file here holds the 2,821 commonest words, and every question about a rarer word was left out.
+# | vectors (words) | WordSim | covered | SimLex | covered | semantic | syntactic | covered | king − man + woman |
+# | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+# | GloVe 6B, 50d (14,489) | 0.51 | 0.81 | 0.27 | 0.79 | 0.57 | 0.57 | 0.40 | queen, 0.8524 |
+# | GloVe 6B, 100d (2,821) | 0.67 | 0.41 | 0.28 | 0.22 | 0.79 | 0.80 | 0.07 | queen, 0.7699 |
+# | Google News, 300d (7,924) | 0.70 | 0.72 | 0.42 | 0.62 | 0.85 | 0.78 | 0.24 | queen, 0.7118 |
+#
+# Is GloVe with 100 dimensions so much better than with 50? Look at what is covered before you say so: the 100-dimensional file here holds little more than the 2,717 commonest
+# words, and every question about a rarer word was left out.
+#
+# - **Tuning.** On our text, five epochs of gensim give these rank correlations on WordSim-353 (means of three seeds, standard deviations up to 0.04). CBOW needs a
+#   far larger rate. With the same moderate rate for both, you would have called it much worse. It takes half the time.
+#
+# | rate | 0.05 | 0.10 | 0.15 | 0.20 | 0.25 |
+# | --- | --- | --- | --- | --- | --- |
+# | skip-gram | 0.11 | 0.39 | 0.47 | 0.46 | 0.48 |
+# | CBOW | 0.03 | 0.13 | 0.24 | 0.40 | 0.45 |
+#
+# - **Was it really the lack of text that starved GloVe?** On 44 novels, 8.2 million words, the very same program reaches 0.26 without unseen pairs (0.04 on our text) and 0.28 with them: the
+#   cure is hardly needed any more. PPMI with an SVD reaches 0.48 there. (These words cover 51 % of the pairs.)
+# - **A small world.** In the 14 books about Oz, 0.6 million words, the nearest to *dorothy* are *she*, *betsy*, *ozma*, *trot* and *zeb*, the children and the princess of the books. Of 25 characters and
+#   places, all 25 have one of their own kind as the nearest.
 #
 # ## Exercise 5.9: in your own words (3 points)
 #
