@@ -18,13 +18,12 @@ from autograder.course import Course, Refusal
 def course_secret(root: Path) -> str:
     """The secret of the course in folder `root`, 64 hexadecimal digits, made on first use; Refusal if it is damaged."""
     path = Path(root) / ".course_secret"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with open(descriptor, "w", encoding="ascii") as file:
+    if not path.exists():
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32) + "\n")
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
     secret = path.read_text(encoding="ascii", errors="replace").strip()
     if not re.fullmatch("[0-9a-f]{64}", secret):
         raise Refusal(f"{path} is damaged: put back the copy from your backup.")
