@@ -23,7 +23,7 @@ from autograder.lesson import Exercise, Lesson
 from autograder.protocol import is_mutable
 from autograder.proxies import RemoteAnswer
 from autograder.results import Verdict
-from autograder.verdict import STOPS, cell_failed, no_verdict, remote, verdict
+from autograder.verdict import STOPS, blame, cell_failed, remote, verdict
 from embedlab import check
 from embedlab.describe import raised
 
@@ -43,14 +43,15 @@ def run_exercise(lesson: Lesson, exercise: Exercise, answer: str, *, proxied: bo
         filename = f"<answer {exercise.grade_id}>"
         answers, tests = Answers(answer_side, filename), RemoteAnswer(test_side)
         answers.exchange, tests.exchange = tests.serve, answers.serve
+        failure = None
         try:
             answers.run(answer)
         except STOPS as error:
-            reason = cell_failed(error, error_lines(error, filename))
-            return [no_verdict(test, type(error).__name__, reason) for test in exercise.tests]
+            failure = type(error).__name__, cell_failed(error, error_lines(error, filename))
         through = tests if proxied else None
         with remote(through):
-            return [verdict(test, test_side, through, exercise.names) for test in exercise.tests]
+            found = [verdict(test, test_side, through, exercise.names) for test in exercise.tests]
+        return [blame(one, failure) for one in found]
 
 
 class _Prepared:

@@ -3,56 +3,97 @@
 Changes nothing but what `autograder.warm` does. The same submission under the same key gets the same marks.
 """
 
-from autograder.handed_in import HandedIn, read_answers
+import time
+
+from autograder.handed_in import STUB, HandedIn, read_answers
 from autograder.lesson import Exercise, Lesson
 from autograder.results import ExerciseResult
+from autograder.trial import ENDED, OUT_OF_TIME
 from autograder.verdict import no_verdict
 from autograder.warm import NEEDS_HUMAN, WarmLesson
 
+SUBMISSION_SECONDS = 300
 MISSING = "the notebook has no cell for this exercise"
+UNTRIED = f"the exercises before it took more than {SUBMISSION_SECONDS // 60} minutes: a human has to look at it"
 UNSOLVED = "NotSolved"
-UNDEFINED = frozenset({"NameError", "UnboundLocalError", "AttributeError"})
+MISFITS = frozenset({UNSOLVED, "NameError", "UnboundLocalError", "AttributeError", "TypeError"})
+HOPELESS = frozenset({ENDED, *NEEDS_HUMAN})
 
 
 def mark(warm: WarmLesson, notebook: dict, key: str) -> tuple[tuple[ExerciseResult, ...], tuple[str, ...]]:
-    """The results of the submitted `notebook` (JSON) under the check key `key`, and sentences for a human."""
+    """The results of the submitted `notebook` (JSON) under the check key `key`, and sentences for a human.
+
+    Exercises that come after SUBMISSION_SECONDS of wall-clock time are not tried, and flagged.
+    """
     lesson: Lesson = warm.lesson
     handed_in = read_answers(lesson, notebook)
     results, flags = [], list(handed_in.notes)
+    deadline = time.monotonic() + SUBMISSION_SECONDS
     for exercise in lesson.exercises:
-        result = mark_exercise(warm, exercise, handed_in, key)
+        if time.monotonic() > deadline:
+            result = _unmarked(exercise, OUT_OF_TIME, UNTRIED)
+        else:
+            sound = all(earlier.points == earlier.max_points for earlier in results)
+            result = mark_exercise(warm, exercise, handed_in, key, sound)
         results.append(result)
         if any(test.error in NEEDS_HUMAN for test in result.tests):
             flags.append(f"Exercise {exercise.number} ({exercise.grade_id}): {_reason(result)}")
         elif result.missing:
-            flags.append(f"Exercise {exercise.number} ({exercise.grade_id}): {MISSING}, it counts 0")
+            counts = "it counts 0" if result.points == 0 else "what other cells define counts"
+            flags.append(f"Exercise {exercise.number} ({exercise.grade_id}): {MISSING}, {counts}")
     for cell in lesson.cells:
         if cell.role == "written" and cell.grade_id not in handed_in.answers:
             flags.append(f"the notebook has no cell for the written answer {cell.grade_id}, it counts 0")
     return tuple(results), tuple(flags)
 
 
-def mark_exercise(warm: WarmLesson, exercise: Exercise, handed_in: HandedIn, key: str) -> ExerciseResult:
-    """Try the answer after the reference solutions; where that fails for want of the student's own cells, as submitted.
+def mark_exercise(
+    warm: WarmLesson, exercise: Exercise, handed_in: HandedIn, key: str, earlier_are_right: bool = False
+) -> ExerciseResult:
+    """Try the answer after the reference solutions; where it fails, over the student's own cells: the best counts.
 
-    The better of the two counts: a student may have renamed something, or put a helper into a cell of its own.
+    A student may have renamed something, have put a helper into a cell of its own, or go on with a wrong answer of an
+    earlier exercise. So the own cells run after the references, and then, as it was submitted, the earlier answers too.
     """
-    answer = handed_in.answers.get(exercise.grade_id)
+    answer, name = handed_in.answers.get(exercise.grade_id), exercise.grade_id
     if answer is None:
-        tests = tuple(no_verdict(test, UNSOLVED, MISSING) for test in exercise.tests)
-        return ExerciseResult(exercise.grade_id, exercise.number, tests, missing=True)
-    alone = _result(exercise, warm.try_answer(exercise, [answer], key))
-    context = handed_in.context[exercise.grade_id]
-    undefined = any(test.error in UNDEFINED for test in alone.tests)
-    if alone.points == alone.max_points or not context or not (undefined or exercise.grade_id in handed_in.own):
-        return alone
-    whole = _result(exercise, warm.try_answer(exercise, [*context, answer], key), as_submitted=True)
-    return whole if whole.points > alone.points else alone
+        best = _unmarked(exercise, UNSOLVED, MISSING, missing=True)
+    else:
+        best = _result(exercise, warm.try_answer(exercise, [answer], key))
+    for cells in _other_tries(best, handed_in, earlier_are_right):
+        trial = warm.try_answer(exercise, [*cells, answer or ""], key, handed_in.after[name])
+        found = _result(exercise, trial, as_submitted=True, missing=best.missing)
+        best = found if found.points > best.points else best
+        if best.points == best.max_points or _errors(found) & HOPELESS:
+            break
+    return best
 
 
-def _result(exercise, trial, as_submitted=False):
+def _other_tries(alone: ExerciseResult, handed_in: HandedIn, earlier_are_right: bool) -> list[tuple[str, ...]]:
+    """The cells to run before an answer that failed on its own, one try after another, where that can help at all."""
+    name, errors = alone.grade_id, _errors(alone)
+    if not errors or errors & HOPELESS or name not in handed_in.before:
+        return []
+    own, before = handed_in.own[name], handed_in.before[name]
+    tries = [own] if own or handed_in.after[name] else []
+    depends = not earlier_are_right or errors & MISFITS
+    if before != own and (tries or depends and errors != {STUB}):
+        tries.append(before)
+    return tries
+
+
+def _errors(result):
+    return {test.error for test in result.tests} - {""}
+
+
+def _unmarked(exercise, error, reason, missing=False):
+    tests = tuple(no_verdict(test, error, reason) for test in exercise.tests)
+    return ExerciseResult(exercise.grade_id, exercise.number, tests, missing=missing)
+
+
+def _result(exercise, trial, as_submitted=False, missing=False):
     seconds = round(trial.seconds, 3)
-    return ExerciseResult(exercise.grade_id, exercise.number, trial.verdicts, seconds, as_submitted)
+    return ExerciseResult(exercise.grade_id, exercise.number, trial.verdicts, seconds, as_submitted, missing)
 
 
 def _reason(result):

@@ -24,7 +24,7 @@ from autograder.lesson import Cell
 from autograder.protocol import MAX_PRINTED, clean, describe_error, rebuild_error
 from autograder.proxies import RemoteAnswer
 from autograder.results import Verdict
-from autograder.verdict import cell_failed, no_verdict, remote, verdict
+from autograder.verdict import blame, cell_failed, no_verdict, remote, verdict
 from autograder.wire import WireError, pack, unpack
 from embedlab import check
 
@@ -81,7 +81,7 @@ class _Trial:
         try:
             failure = self.start()
             for test in tests:
-                self.report(no_verdict(test, *failure) if failure else self.try_one(test))
+                self.report(blame(self.try_one(test), failure))
                 tested += 1
         except AnswerEnded as end:
             self.report(no_verdict(tests[tested], end.error, end.reason or self.why_it_ended()))
@@ -89,8 +89,8 @@ class _Trial:
         self.grader.send(b"E", pack({"cpu": self.cpu}))
 
     def start(self):
-        """Let the answer's cells run; returns (name of the error, sentence) if the last one failed, else None."""
-        self.frame(b"R", pack({"cells": self.task["cells"], "cpu_seconds": self.task["cpu_seconds"]}))
+        """Let the answer's cells run; returns (name of the error, sentence) if the answer's failed, else None."""
+        self.frame(b"R", pack({name: self.task[name] for name in ("cells", "after", "cpu_seconds")}))
         try:
             outcome = unpack(self.reply(b"r"))
             if outcome is None:
@@ -189,21 +189,17 @@ def answer_process(end: socket.socket, namespace: dict) -> None:
         confine.limit(MEMORY, task["cpu_seconds"])
         confine.private_files(hide_processes=True)
         confine.give_up_powers()
-        _serve(link, Answers(namespace, ANSWER), task["cells"])
+        _serve(link, Answers(namespace, ANSWER), task["cells"], task["after"])
     finally:
         os._exit(0)
 
 
-def _serve(link, answers, cells):
-    """Run the cells, errors of all but the last one ignored, then do what the tests ask, until they hang up."""
-    outcome = None
-    for cell in cells:
-        outcome = None
-        try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                answers.run(cell)
-        except BaseException as error:
-            outcome = describe_error(error), error_lines(error, ANSWER)
+def _serve(link, answers, cells, after):
+    """Run the cells, the last of them the answer, and those after it; then do what the tests ask, until they hang up.
+
+    Of errors only the answer's is told.
+    """
+    outcomes = [_outcome(answers, cell) for cell in (*cells, *after)]
 
     def call_back(request: bytes) -> bytes:
         link.send(b"C", request)
@@ -214,8 +210,17 @@ def _serve(link, answers, cells):
             link.send(b"q", answers.serve(content))
 
     answers.exchange = call_back
-    link.send(b"r", pack(outcome))
+    link.send(b"r", pack(outcomes[len(cells) - 1]))
     with contextlib.suppress(ChannelClosed):
         while True:
             _, content = link.receive()
             link.send(b"q", answers.serve(content))
+
+
+def _outcome(answers, cell):
+    """Run a cell as silently as it lets itself; returns None, or its error's description and lines."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            answers.run(cell)
+    except BaseException as error:
+        return describe_error(error), error_lines(error, ANSWER)

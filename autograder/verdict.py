@@ -4,6 +4,7 @@ Runs the test's code in this process, in the namespace that it is given, and def
 """
 
 import contextlib
+from dataclasses import replace
 
 from autograder.answers import run_cell
 from autograder.lesson import Cell
@@ -42,6 +43,15 @@ def verdict(test: Cell, namespace: dict, tests: RemoteAnswer | None, names) -> V
 def no_verdict(test: Cell, error: str, reason: str) -> Verdict:
     """The verdict on an answer that could not be tested: no points, and `reason` in words."""
     return Verdict(test.grade_id, 0.0, test.points, reason, error)
+
+
+def blame(found: Verdict, failure: tuple[str, str] | None) -> Verdict:
+    """The verdict on an answer whose cell raised: a test that holds holds, one that fails fails for that reason.
+
+    failure: (name of the error, sentence) for the cell, None where it ran to its end. As in a notebook, what a cell
+    defined before it raised counts.
+    """
+    return replace(found, message=failure[1], error=failure[0]) if failure and found.error else found
 
 
 def cell_failed(error: BaseException, lines: str) -> str:

@@ -6,6 +6,7 @@ a time in one sandbox. Whatever an answer does, `try_answer` returns a verdict f
 
 import contextlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autograder import sandbox
@@ -23,6 +24,10 @@ LEAST_CPU_SECONDS = 10
 WALL_SECONDS = 30
 WALL_FACTOR = 4
 GRACE_SECONDS = 10
+ATTEMPTS = 2
+MOST_CHARACTERS = 4_000_000
+TOO_LONG = "TooLong"
+TOO_LONG_REASON = f"the answer and the cells before it are longer than {MOST_CHARACTERS:,} characters"
 CHECK_DIED = "CheckDied"
 NEEDS_HUMAN = frozenset({OUT_OF_TIME, CHECK_DIED})
 
@@ -98,29 +103,35 @@ class WarmLesson:
                 )
         return trial.seconds
 
-    def try_answer(self, exercise: Exercise, cells: list[str], key: str, cpu_seconds: int | None = None) -> Trial:
-        """Run `cells`, the last of them the answer, and the exercise's tests under the check key `key`.
+    def try_answer(
+        self, exercise: Exercise, cells: list[str], key: str, after: Iterable[str] = (), cpu_seconds: int | None = None
+    ) -> Trial:
+        """Run `cells`, the last of them the answer, then `after`, then the exercise's tests under the check key `key`.
 
         cpu_seconds: how much processor time the answer has, by default 10 times that of the reference, 10 at least.
-        Where an answer's process ends in the middle, the tests that are left are tried with a new one, unless it kept
-        the check waiting: the time that a submission takes is bounded.
+        Where an answer's process ends in the middle, the tests that are left are tried with a new one, until all of
+        them together had ATTEMPTS times as much, or kept the check waiting: the time of a submission is bounded.
         """
+        if sum(map(len, (*cells, *after))) > MOST_CHARACTERS:
+            return Trial(tuple(no_verdict(test, TOO_LONG, TOO_LONG_REASON) for test in exercise.tests), 0.0)
         limit = cpu_seconds or max(LEAST_CPU_SECONDS, round(10 * self.reference_seconds[exercise.grade_id]))
+        deadline = time.monotonic() + WALL_SECONDS + WALL_FACTOR * limit
         verdicts, seconds = [], 0.0
         while len(verdicts) < len(exercise.tests):
             left = exercise.tests[len(verdicts) :]
             task = {
                 "cells": cells,
+                "after": list(after),
                 "names": sorted(exercise.names),
                 "tests": [(test.grade_id, test.source, test.points) for test in left],
                 "key": key,
                 "cpu_seconds": limit,
-                "wall_seconds": WALL_SECONDS + WALL_FACTOR * limit,
+                "wall_seconds": max(0.0, deadline - time.monotonic()),
             }
             found, spent = self._run(exercise, left, task)
             verdicts += found
             seconds += spent
-            if verdicts[-1].error in NEEDS_HUMAN:
+            if verdicts[-1].error in NEEDS_HUMAN or seconds >= ATTEMPTS * limit:
                 reason = verdicts[-1].error, verdicts[-1].message
                 verdicts += [no_verdict(test, *reason) for test in exercise.tests[len(verdicts) :]]
         return Trial(tuple(verdicts), seconds)
@@ -134,7 +145,8 @@ class WarmLesson:
         try:
             checkpoint.send(b"J", pack(float(patience)), file=other.fileno())
             other.close()
-            found, seconds = _hear(Channel(own, time.monotonic() + patience), task["cells"], tests, task)
+            found, seconds = _hear(Channel(own, time.monotonic() + patience), tests, task)
+            own.close()
             checkpoint.receive()
         except (TimeoutError, ChannelClosed):
             raise LessonFailed(f"the process that stands ready for {exercise.grade_id} is gone") from None
@@ -166,7 +178,7 @@ class WarmLesson:
         self.close()
 
 
-def _hear(trial: Channel, cells, tests, task) -> tuple[list[Verdict], float]:
+def _hear(trial: Channel, tests, task) -> tuple[list[Verdict], float]:
     """Send the task to a trial's tests and take down their verdicts; what does not come in time is left out."""
     found = []
     with contextlib.suppress(TimeoutError, ChannelClosed, WireError, KeyError, TypeError):
