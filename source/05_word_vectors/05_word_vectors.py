@@ -208,7 +208,7 @@ check.close(
     np.array([[3, 4], [4, 3], [5, 3], [3, 5]]),
     call="skip_gram_pairs([3, 4, 5, 3], [0, 0, 1, 1], [2, 2, 2, 2])",
 )
-check.close(
+check.equal(
     skip_gram_pairs(np.array([3, 4]), np.array([0, 1]), np.array([5, 5])),
     np.empty((0, 2), dtype=int),
     call="skip_gram_pairs([3, 4], [0, 1], [5, 5])",
@@ -1630,6 +1630,16 @@ check.close(cos_mul(points, 0, 1, 2), 3, call="cos_mul(vectors, 0, 1, 2) for 5 v
 points = np.array([[1.0, 0.0], [1.0, 0.1], [0.5, 2.0], [0.1, 2.0], [2.0, 1.0]])
 check.close(
     cos_mul(points, 0, 1, 2), 3, call="cos_mul(vectors, 0, 1, 2), where row 2 itself is nearest"
+)
+points = np.array([[1.0, 0.0], [1.0, 0.1], [0.9, -0.3], [-1.0, 0.0], [0.0, 1.0]])
+check.close(
+    cos_mul(points, 0, 1, 2),
+    4,
+    call="cos_mul(vectors, 0, 1, 2), where row 3 points away from rows 0, 1 and 2",
+)
+points = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-1.0, 0.0], [0.5, 1.0]])
+check.close(
+    cos_mul(points, 0, 1, 2), 3, call="cos_mul(vectors, 0, 1, 2), where row 3 is opposite to row 0"
 )
 ### BEGIN HIDDEN TESTS
 draw = check.rng("cos_mul_answer")
