@@ -3,7 +3,8 @@
 What it does to the world: takes powers from the process that calls it, and from nothing else; nothing gives them back.
 Linux only (x86-64 and AArch64). Called in a freshly forked child with one thread, before hostile code runs there; the
 outer sandbox (`autograder.sandbox`) has already taken away the network, the file system and the environment.
-Raises OSError where the system does not let it, so that nothing ever runs half confined.
+Raises OSError where the system does not let it, so that nothing ever runs half confined. After `only_limits`, for which
+somebody has to ask (`--unsafe`), nothing of this happens but the limits.
 """
 
 import ctypes
@@ -49,6 +50,17 @@ CLONE, CLONE3, PRCTL = (56, 220), (435, 435), (157, 167)
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
+class _Wanted:
+    """Whether this process and those that it forks are to be confined."""
+
+    everything = True
+
+
+def only_limits() -> None:
+    """Let this process, and those that it forks from now on, keep their powers; only `limit` still does something."""
+    _Wanted.everything = False
+
+
 def call(name: str, *arguments) -> int:
     """Call a function of the C library; raises OSError where it returns -1."""
     result = getattr(libc, name)(*arguments)
@@ -65,7 +77,7 @@ def become_subreaper() -> None:
 
 def drop_root() -> None:
     """Become nobody when started as root: no limit on processes or files holds for root."""
-    if os.getuid() == 0:
+    if os.getuid() == 0 and _Wanted.everything:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -74,6 +86,8 @@ def drop_root() -> None:
 
 def new_namespaces() -> None:
     """Move into new user, mount and ipc namespaces; the next child is the first process of a new pid namespace."""
+    if not _Wanted.everything:
+        return
     uid, gid = os.getuid(), os.getgid()
     call("unshare", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
@@ -84,6 +98,8 @@ def new_namespaces() -> None:
 
 def private_files(*, hide_processes: bool) -> None:
     """Give this process its own empty /tmp and /dev/shm, both sized, and work in /tmp; hide /proc if so wanted."""
+    if not _Wanted.everything:
+        return
     call("unshare", CLONE_NEWNS)
     _tmpfs(b"/tmp", MS_NOSUID | MS_NODEV, f"size={SCRATCH_BYTES},nr_inodes=4096,mode=0700")
     _tmpfs(b"/dev/shm", MS_NOSUID | MS_NODEV, f"size={SHARED_MEMORY_BYTES},nr_inodes=256,mode=0700")
@@ -118,6 +134,8 @@ def used_cpu_seconds() -> int:
 
 def give_up_powers() -> None:
     """Drop all capabilities, die with the parent, refuse what `DENIED` lists; from here on hostile code may run."""
+    if not _Wanted.everything:
+        return
     header, nothing = struct.pack("Ii", 0x20080522, 0), bytes(24)
     call("capset", header, nothing)
     call("prctl", PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)

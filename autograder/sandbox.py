@@ -2,15 +2,18 @@
 
 `start` runs a Python module in it. No network, no environment variables, processes of its own; of the file system the
 system's libraries, this Python with its packages, `embedlab` and `autograder`, all read-only, and an empty /tmp.
-Started as root, what runs inside becomes nobody. `why_not` says what to install where this cannot be had.
+Started as root, what runs inside becomes nobody. `why_not` says what to install where this cannot be had. Only inside
+`left_out`, which somebody has to ask for, does `start` run a module with the powers of the grader.
 """
 
+import contextlib
 import os
 import platform
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import embedlab
@@ -40,15 +43,38 @@ ENVIRONMENT = {
     # One thread, whatever a lesson asks for: only a process with one thread can be forked safely.
     **dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
+NOT_LINUX = "Grading needs Linux, for its sandbox: use the container that Dockerfile describes."
+UNSAFE = "--unsafe"
 RESTRICTED = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+
+
+class _Wanted:
+    """Whether `start` makes a sandbox; not so inside `left_out`."""
+
+    sandbox = True
+
+
+@contextlib.contextmanager
+def left_out():
+    """Have `start` make no sandbox meanwhile: what answers do is then done with the grader's own powers."""
+    _Wanted.sandbox = False
+    try:
+        yield
+    finally:
+        _Wanted.sandbox = True
 
 
 def start(module: str, end: socket.socket) -> subprocess.Popen:
     """Start `python -m module DESCRIPTOR` in the sandbox, with its `end` of a socket."""
     inner = [sys.executable, "-m", module, str(end.fileno())]
+    if _Wanted.sandbox:
+        inner, environment, folder = [*command(), *inner], {}, "/"
+    else:
+        inner, environment = [*inner, UNSAFE], {**ENVIRONMENT, "PYTHONPATH": str(COURSE)}
+        folder = tempfile.gettempdir()
     return subprocess.Popen(
-        [*command(), *inner], pass_fds=[end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, env={}, cwd="/",
+        inner, pass_fds=[end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, env=environment, cwd=folder,
     )  # fmt: skip
 
 
@@ -82,7 +108,7 @@ def command() -> list[str]:
 def why_not() -> str:
     """Why there can be no sandbox on this machine, and what to do, in a sentence; "" where there can be one."""
     if platform.system() != "Linux":
-        return "Grading needs Linux, for its sandbox: use the container that Dockerfile describes."
+        return NOT_LINUX
     if shutil.which("bwrap") is None:
         return (
             "Grading needs bubblewrap, for its sandbox: install it, for example with `sudo apt-get install bubblewrap`."

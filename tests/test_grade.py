@@ -15,7 +15,7 @@ from autograder import grade as grade_module
 from autograder import sandbox
 from autograder.__main__ import main
 from autograder.course import Refusal, open_course
-from autograder.grade import Moved, grade
+from autograder.grade import Moved, grade, standing
 from autograder.marks import Row, table, write_csv
 from autograder.secret import course_secret, submission_key
 from autograder.submissions import find_submissions
@@ -369,6 +369,17 @@ def test_it_says_no_in_one_sentence_and_writes_nothing(course, monkeypatch, caps
     assert words in output.err and output.err.count("\n") == 1 and output.out == ""
     made = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()}
     assert made == before
+
+
+def test_without_a_sandbox_only_who_asks_for_it_grades(course, monkeypatch, capfd):
+    hand_in(course, "right", f"import os\nassert os.path.isdir({str(course)!r})\n{RIGHT}")
+    hand_in(course, "wrong", WRONG)
+    no_sandbox(course, monkeypatch)
+    assert main(["grade", "--root", str(course)]) == 2
+    assert not (course / "gradebook.db").exists()
+    assert main(["grade", "--root", str(course), "--unsafe"]) == 0
+    assert "answers run with your rights" in capfd.readouterr().err
+    assert [row.score for row in standing(course)[1]] == [2, 1]
 
 
 def test_a_locked_gradebook_is_refused(graded, capsys):
