@@ -122,7 +122,7 @@ def why_not() -> str:
     if RESTRICTED.is_file() and RESTRICTED.read_text().strip() == "1":
         return (
             "This system forbids user namespaces to ordinary programs, and the sandbox needs them: allow them to bwrap "
-            f"and Python by an AppArmor profile, as README.md says, or grade as root ({reason})."
+            f"and Python by an AppArmor profile, as README.md says ({reason})."
         )
     return (
         f"The sandbox cannot be started here: {reason}. Are user namespaces allowed (sysctl user.max_user_namespaces)?"
