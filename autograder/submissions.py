@@ -4,6 +4,8 @@ Reads files; changes nothing. A submission is submitted/STUDENT/CHAPTER/CHAPTER.
 reported for a human to look at, and stops nobody else's grading.
 """
 
+import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +15,16 @@ from autograder.course import UNUSABLE_NAME
 from autograder.lesson import Lesson
 from autograder.notebook_file import read_notebook
 
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+LONGEST_NAME = 128
+LONGEST_TIMESTAMP = 1000
+
 
 @dataclass(frozen=True)
 class Submission:
     """What one student handed in for one chapter.
 
-    fault: why it cannot be graded, a sentence; "" if it can.
+    student: the folder's name, as it can be printed; fault: why it cannot be graded, a sentence; "" if it can.
     notes: sentences for a human, about a submission that can be graded.
     """
 
@@ -36,20 +42,22 @@ def find_submissions(submitted: Path, lessons: dict[str, Lesson]) -> list[Submis
     """
     found, strays = {}, []
     for entry in _entries(submitted):
+        name = printable(entry.name)
         if not entry.is_dir():
-            sentence = f"{entry.name} lies in no student's folder: move it to submitted/STUDENT/CHAPTER/"
+            sentence = f"{name} lies in no student's folder: move it to submitted/STUDENT/CHAPTER/"
             strays.append(Submission("", _guess(entry, lessons), entry, sentence))
         elif entry.name in lessons:
-            sentence = f"submitted/{entry.name} is in a student's place: it has to be submitted/STUDENT/{entry.name}/"
-            strays.append(Submission("", entry.name, entry, sentence))
+            sentence = f"submitted/{name} is in a student's place: it has to be submitted/STUDENT/{name}/"
+            strays.append(Submission("", name, entry, sentence))
         else:
-            for child in _entries(entry):
+            children = _entries(entry)
+            for child in children:
                 if child.name in lessons and child.is_dir():
-                    found[entry.name, child.name] = inspect(entry.name, lessons[child.name], child)
+                    found[name, child.name] = inspect(lessons[child.name], child)
                 else:
-                    strays += _strays(entry.name, child, lessons)
-            if not _entries(entry):
-                strays.append(Submission(entry.name, "", entry, f"submitted/{entry.name} is empty"))
+                    strays += _strays(name, child, lessons)
+            if not children:
+                strays.append(Submission(name, "", entry, f"submitted/{name} is empty"))
     for stray in strays:
         key = (stray.student, stray.chapter)
         known = found.get(key)
@@ -62,17 +70,29 @@ def find_submissions(submitted: Path, lessons: dict[str, Lesson]) -> list[Submis
     return sorted(found.values(), key=lambda submission: (submission.chapter, submission.student))
 
 
-def inspect(student: str, lesson: Lesson, folder: Path) -> Submission:
-    """The submission in `folder`, with what is wrong with its files and cells."""
-    expected = f"{lesson.name}.ipynb"
+def printable(name: str) -> str:
+    """A file's name as it can be written anywhere: escapes for control characters and for bytes that are no UTF-8."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def inspect(lesson: Lesson, folder: Path) -> Submission:
+    """The submission in `folder`, submitted/STUDENT/CHAPTER, with what is wrong with its files and cells."""
+    expected, student = f"{lesson.name}.ipynb", printable(folder.parent.name)
     notebooks = sorted(path.name for path in folder.glob("*.ipynb"))
-    others = ", ".join(name for name in notebooks if name != expected)
+    others = ", ".join(printable(name) for name in notebooks if name != expected)
     links = [path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink()]
     fault = ""
-    if UNUSABLE_NAME.search(student):
-        fault = "nbgrader cannot handle this folder's name: rename it, without *, ? or [ and without spaces at its ends"
+    if student != folder.parent.name or UNUSABLE_NAME.search(student):
+        fault = (
+            "nbgrader cannot handle this folder's name: "
+            "rename it, without *, ? or [, without spaces at its ends, with letters and digits of any script"
+        )
+    elif len(student) > LONGEST_NAME:
+        fault = f"this folder's name is longer than {LONGEST_NAME} characters: rename it"
     elif folder.is_symlink() or folder.parent.is_symlink() or links:
-        fault = f"{links[0] if links else 'the folder'} is a link to somewhere else: put the file itself there"
+        link = printable(str(links[0])) if links else "the folder"
+        fault = f"{link} is a link to somewhere else: put the file itself there"
     elif expected not in notebooks and others:
         fault = f"the notebook is called {others}: if it is the one that was meant, rename it to {expected}"
     elif expected not in notebooks:
@@ -96,12 +116,12 @@ def _strays(student: str, path: Path, lessons) -> list[Submission]:
     notebooks = [path] if path.suffix == ".ipynb" else sorted(path.rglob("*.ipynb")) if path.is_dir() else []
     found = []
     for notebook in notebooks:
-        chapter, place = _guess(notebook, lessons), notebook.relative_to(path.parents[1])
+        chapter, place = _guess(notebook, lessons), printable(str(notebook.relative_to(path.parents[1])))
         target = f"{student}/{chapter}/{chapter}.ipynb" if chapter else f"{student}/CHAPTER/CHAPTER.ipynb"
         found.append(Submission(student, chapter, notebook, f"{place} lies in the wrong place: move it to {target}"))
     if path.is_dir() and not notebooks:
         chapter = _guess(path, lessons)
-        sentence = f"{student}/{path.name} is no chapter's folder and holds no notebook"
+        sentence = f"{student}/{printable(path.name)} is no chapter's folder and holds no notebook"
         found.append(Submission(student, chapter, path, sentence))
     return found
 
@@ -114,10 +134,15 @@ def _guess(path: Path, lessons) -> str:
 
 def _timestamp_fault(path: Path) -> str:
     """What is wrong with the time of handing in; "" if it is readable or not there."""
+    fault = "timestamp.txt holds no date: write one such as 2026-03-01 12:00:00 UTC, or delete it"
     try:
-        text = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+        if not path.exists():
+            return ""
+        if not path.is_file() or path.stat().st_size > LONGEST_TIMESTAMP:
+            return fault
+        text = path.read_text(encoding="utf-8").strip()
         if text:
             parse_utc(text)
     except (OSError, ValueError, OverflowError):
-        return "timestamp.txt holds no date: write one such as 2026-03-01 12:00:00 UTC, or delete it"
+        return fault
     return ""
