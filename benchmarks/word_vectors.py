@@ -144,9 +144,9 @@ def oz(lesson):
 
 def more_text(lesson, benchmarks):
     """Print WordSim-353 for the lesson's GloVe and PPMI + SVD on the excerpt and on the novels."""
-    texts = [("excerpt", lambda: data.wikipedia_articles(), 5), ("44 novels", lambda: data.novels_19c().values(), 20)]
-    print("More text: rank correlation on WordSim-353 (share covered), 50 dimensions, windows of 5")
-    for name, load, rare in texts:
+    texts = [("excerpt", data.wikipedia_articles, 5, 5), ("44 novels", lambda: data.novels_19c().values(), 20, 1)]
+    print("More text: rank correlation on WordSim-353 (standard deviation over seeds), 50 dimensions, windows of 5")
+    for name, load, rare, seeds in texts:
         try:
             sentences = sentences_of(lesson, load())
         except DataError as error:
@@ -165,19 +165,22 @@ def more_text(lesson, benchmarks):
         pairs = X.tocoo()
         weight = lesson["glove_weight"](pairs.data, 10.0).astype(np.float32)
         U, S, _ = svds(lesson["sparse_ppmi"](X), k=50, random_state=0)
-        models = {"PPMI + SVD": U * np.sqrt(S)}
+        models = {"PPMI + SVD": [U * np.sqrt(S)]}
         for label, unseen in (("GloVe, seen pairs", 0), ("GloVe, with unseen", pairs.nnz)):
-            models[label] = lesson["train_glove"](
-                lesson["glove"], pairs.row, pairs.col, pairs.data, weight, unseen=unseen
-            )[0]
-        scores = {
-            label: lesson["similarity_score"](lesson["keyed"](vocabulary, table), benchmarks[0])
-            for label, table in models.items()
-        }
-        listed = ", ".join(f"{label} {score:.2f} ({covered:.0%})" for label, (score, covered) in scores.items())
-        print(
-            f"    {name}, {len(ids):,} words, {len(vocabulary):,} with a vector, {pairs.nnz:,} pairs:\n        {listed}"
-        )
+            models[label] = [
+                lesson["train_glove"](
+                    lesson["glove"], pairs.row, pairs.col, pairs.data, weight, unseen=unseen, seed=seed
+                )[0]
+                for seed in range(seeds)
+            ]
+        print(f"    {name}, {len(ids):,} words, {len(vocabulary):,} with a vector, {pairs.nnz:,} pairs:")
+        for label, tables in models.items():
+            found, covered = zip(
+                *(lesson["similarity_score"](lesson["keyed"](vocabulary, table), benchmarks[0]) for table in tables),
+                strict=True,
+            )
+            spread = f" ({np.std(found, ddof=1):.2f}, {seeds} seeds)" if len(found) > 1 else ""
+            print(f"        {label}: {np.mean(found):.2f}{spread} on {covered[0]:.0%} of the pairs", flush=True)
     print()
 
 
