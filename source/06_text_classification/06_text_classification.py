@@ -603,14 +603,14 @@ print(f"unknown words in the test part, tokenizer fitted on everything:    {flat
 print(f"unknown words in the test part, tokenizer fitted on training:      {honest:.0%}")
 print(f"the same, with a vocabulary of the commonest {NUM_TOKENS} words:         {ours:.0%}")
 print(of_train.decode(of_train.encode(test_words)[0]))
-assert flattering == 0 and honest > 0.25 and ours > honest
+assert flattering == 0 and 0.35 < honest < 0.45 and ours > 0.5
 
 # %% [markdown]
 # Fitted on everything, the tokenizer promises that no text will ever hold an unknown word. Every text of tomorrow breaks the
-# promise: here a third of the words are new, and more if rare words get no id. Worse, words that occur in the test part alone get embeddings that no
-# training example ever touches. They stay as random as they began, and the network reads noise where it could
-# read "unknown". So: **fit on the training part only**, and look at the share of unknown words. It tells
-# you how much of a new text the model can read at all.
+# promise: here two words in five are new, and more than half have no id once rare words get none. Worse, words that occur in
+# the test part alone get embeddings that no training example ever touches. They stay as random as they began, and the network
+# reads noise where it could read "unknown". So: **fit on the training part only**, and look at the share of unknown words. It
+# tells you how much of a new text the model can read at all.
 
 # %% [markdown]
 # ## Exercise 6.3: tables of equal width (2 points)
@@ -917,22 +917,22 @@ axes.set(
     title="A filter made of “football match” reads a headline",
 )
 axes.grid(axis="x", visible=False)
+axes.spines["bottom"].set_visible(False)
 axes.axhline(0, color="#555555", linewidth=1)
 
 
 def draw_slide(step):
     """Move the window to `step` / STEPS words from the start, and let the bars of all words passed stand."""
-    at = min(step / STEPS, 5)
+    done = step > 5 * STEPS
+    at = places.argmax() if done else step / STEPS
     for place, bar in enumerate(bars):
-        bar.set_height(places[place] * np.clip(STEPS * (at - place) + 1, 0, 1))
-        bar.set_color(
-            plots.COLORS["green" if step > 5 * STEPS and place == places.argmax() else "blue"]
-        )
+        bar.set_height(places[place] * np.clip(step - STEPS * place + 1, 0, 1))
+        bar.set_color(plots.COLORS["green" if done and place == places.argmax() else "blue"])
     window.set_x(at - 0.48)
     legend.set_position((at + 0.5, -0.33))
     legend.set_text("football + match")
     largest.set_position((places.argmax(), places.max() + 0.03))
-    largest.set_text(f"z = {places.max():.2f}, the largest" if step > 5 * STEPS else "")
+    largest.set_text(f"z = {places.max():.2f}, the largest" if done else "")
     return [*bars, window, legend, largest]
 
 
@@ -1081,7 +1081,7 @@ for activation in ("relu", None):
 assert collapsed == {"relu": False, None: True}
 
 # %% [markdown]
-# Does the difference matter for the score? A table further down says.
+# Does that matter for the score? The table further down says.
 #
 # ## Exercise 6.5: vectors from elsewhere (4 points)
 #
@@ -1460,7 +1460,7 @@ def weights_of_classes(sets):
 
 
 def new_model(tokenizer, mode, seed):
-    """Return a CNN whose embeddings are "random", "frozen" or "fine-tuned" (pretrained, and trained on)."""
+    """Return a CNN whose embeddings are "random", pretrained and "frozen", or pretrained and "fine-tuned"."""
     torch.manual_seed(seed)
     model = CNN(len(tokenizer), D, 4)
     if mode == "random":
@@ -1513,7 +1513,7 @@ axes.plot(best_epoch, lowest, "o", color=plots.COLORS["green"], markersize=13, z
 axes.plot(epochs[-1], curve[-1], "s", color=plots.COLORS["red"], markersize=12, zorder=1)
 axes.annotate("what you meant to keep", (best_epoch + 0.2, lowest - 0.05 * np.ptp(curve)), va="top")
 axes.annotate(
-    "what you kept", (epochs[-1], curve[-1] - 0.07 * np.ptp(curve)), ha="center", va="top"
+    "what you kept", (epochs[-1] + 0.2, curve[-1] - 0.07 * np.ptp(curve)), ha="right", va="top"
 )
 axes.set(
     xlabel="epoch",
@@ -1548,14 +1548,33 @@ assert min(orders[True]) < min(orders[False])
 # %% [markdown]
 # ## Do the vectors help?
 #
-# Five divisions, three ways to start, one network each. Nothing is chosen by a look at the test part. (In the
-# published experiment the three ways ran once each, on one division.)
+# Five divisions, one network for each way to start: random, frozen, fine-tuned. And one more. Half of the words in the test
+# part are unknown to our tokenizer, and most of these have a vector. Frozen vectors need no training, so why not give an id to
+# *every* word that has one? This is no leak: the list of words comes with the vectors, and knows nothing of our test part. (Do
+# not do it when you fine-tune: the words that training meets would move, and leave their neighbours behind.)
+#
+# Nothing is chosen by a look at the test part. (In the published experiment each way ran once, on one division.)
+
+
+# %%
+def with_all_words(tokenizer):
+    """Return a tokenizer that knows, after the words of `tokenizer`, each other word that has a vector."""
+    return Tokenizer(tokenizer.vocabulary + vectors.index.difference(tokenizer.vocabulary).tolist())
+
+
+unread = unknown_share(with_all_words(of_train), test_words)
+print(
+    f"unknown words in the test part: {ours:.0%} before, {unread:.0%} with all words that have a vector"
+)
+assert unread < 0.2
 
 
 # %% tags=["nbval-ignore-output"]
-def run(part, mode, seed):
-    """Train one network on a division of the data; return everything that is worth keeping, a dict."""
+def run(part, mode, seed, all_words=False):
+    """Train one network on a division of the data; return all that is worth keeping, a dict."""
     tokenizer = Tokenizer.fit(table.loc[part == "train", "words"].tolist(), NUM_TOKENS)
+    if all_words:
+        tokenizer = with_all_words(tokenizer)
     sets = datasets(tokenizer, part)
     trainer = Trainer(new_model(tokenizer, mode, seed), weights_of_classes(sets))
     losses = trainer.fit(sets, epochs=5, patience=2, seed=seed)
@@ -1571,9 +1590,9 @@ def run(part, mode, seed):
     }
 
 
-def run_all(mode):
+def run_all(mode, all_words=False):
     """Return what `run` returns for each of the five divisions, a list."""
-    return [run(parts[seed], mode, seed) for seed in tqdm(SEEDS, desc=mode)]
+    return [run(parts[seed], mode, seed, all_words) for seed in tqdm(SEEDS, desc=mode)]
 
 
 f1 = pd.DataFrame({"linear model on counts": linear.iloc[:, 1]})
@@ -1582,61 +1601,94 @@ print(f1["random"].round(2).tolist())
 
 # %% tags=["nbval-ignore-output"]
 f1["frozen"] = [result["f1"] for result in run_all("frozen")]
-print(f1["frozen"].round(2).tolist())
+f1["frozen, all words"] = [result["f1"] for result in run_all("frozen", all_words=True)]
+print(f1[["frozen", "frozen, all words"]].round(2).to_string())
 
 # %% tags=["nbval-ignore-output"]
 results = run_all("fine-tuned")
-f1["fine-tuned"] = [result["f1"] for result in results]
+f1.insert(3, "fine-tuned", [result["f1"] for result in results])
 chosen = results[0]
 del results
 pd.DataFrame({"mean F1": f1.mean(), "standard deviation": f1.std()}).round(2)
 
 # %%
-gains = f1[["frozen", "fine-tuned"]].sub(f1["random"], axis=0)
+gains = f1[["frozen", "fine-tuned", "frozen, all words"]].sub(f1["random"], axis=0)
 print("pretrained beats random in", int((gains > 0).all(axis=1).sum()), "of 5 divisions")
 assert (gains > 0).all(axis=None) and gains.mean().min() > 0.05
-assert f1["random"].mean() < f1["linear model on counts"].mean() - 0.03
+mean = f1.mean()
+assert mean["random"] < mean["linear model on counts"] - 0.03
+assert abs(mean[["frozen", "fine-tuned"]] - mean["linear model on counts"]).max() < 0.05
+assert mean["frozen, all words"] > mean.drop("frozen, all words").max() + 0.02
 
 # %% jupyter={"source_hidden": true}
-figure, axes = plt.subplots(figsize=(6.4, 3.6))
+figure, axes = plt.subplots(figsize=(7.2, 3.8))
 for seed in SEEDS:
     axes.plot(f1.loc[seed], "-", color="#BBBBBB", linewidth=1.2, zorder=1)
-for place, (column, name) in enumerate(zip(f1, ["black", "red", "blue", "green"], strict=True)):
+for place, (column, name) in enumerate(
+    zip(f1, ["black", "red", "blue", "green", "purple"], strict=True)
+):
     axes.plot([place] * 5, f1[column], "o", color=plots.COLORS[name], markersize=8, alpha=0.85)
     axes.plot(
         [place - 0.16, place + 0.16], [f1[column].mean()] * 2, color=plots.COLORS[name], linewidth=3
     )
 axes.axhline(0.25, color="grey", linestyle=":", linewidth=1.5)
-axes.text(3.4, 0.26, "guessing", ha="right", color="#555555")
+axes.text(4.4, 0.26, "guessing", ha="right", color="#555555")
 axes.set(
-    xticks=range(4),
+    xticks=range(5),
     xticklabels=[
         "linear model\non word counts",
         "network,\nrandom",
         "network,\nfrozen vectors",
         "network,\nfine-tuned",
+        "frozen, all words\nwith a vector",
     ],
     ylabel="weighted F1 on the test part",
     title="Five divisions, one grey line each",
-    xlim=(-0.5, 3.5),
-    ylim=(0.15, 0.75),
+    xlim=(-0.5, 4.5),
+    ylim=(0.15, 0.8),
 )
 plots.show(
     figure,
-    name="three_starts",
-    alt="Weighted F1 of four models on five divisions. The linear model on word counts lies around 0.5; the network with random "
-    "embeddings lies lowest, around 0.45; with frozen and with fine-tuned pretrained vectors it lies a little higher, around 0.54.",
+    name="ways_to_start",
+    alt="Weighted F1 of five models on five divisions. The linear model on word counts lies around 0.5; the network with random "
+    "embeddings lies lowest, around 0.45; with frozen and with fine-tuned pretrained vectors of the training words it lies around 0.54; "
+    "with frozen vectors of all words it lies highest, around 0.6.",
 )
 
 # %% [markdown]
 # Read it slowly. With random embeddings the network *loses* to a linear model that counts words: 1,400 sentences cannot
 # teach a hundred numbers for each of 3,000 words. With vectors from elsewhere it beats the random start on each of the five
-# divisions, and draws level with the linear model. A word of the test part that training never saw under its topic still
-# lies near words that it did see. Fine-tuning adds little here; where there are more examples, it does.
+# divisions. But as long as it reads training words only, that does no more than draw level with the linear model, which trains
+# in a sixth of the time. Fine-tuning adds nothing here; where there are more examples, it does, as you will see.
+#
+# The last column shows what the vectors are really for. A test sentence speaks of things that no training sentence mentions. To a
+# linear model on counts, such words are nothing. To this network, they lie near words that it knows.
+#
+# Everything else that was promised above is in one table, for ten divisions. `make bench ARGS=text_classification` makes it:
+#
+# | Wikipedia sentences, ten divisions | mean F1 | standard deviation | beats random |
+# | --- | --- | --- | --- |
+# | linear model on word counts | 0.511 | 0.036 | 9 of 10 |
+# | random | 0.433 | 0.061 | |
+# | random, as loud as PyTorch's own | 0.306 | 0.078 | 1 of 10 |
+# | frozen | 0.532 | 0.025 | 10 of 10 |
+# | fine-tuned | 0.534 | 0.030 | 10 of 10 |
+# | fine-tuned, no ReLU between the linear layers | 0.538 | 0.029 | 10 of 10 |
+# | frozen, missing words get the mean vector | 0.533 | 0.034 | 10 of 10 |
+# | frozen, missing words get random vectors | 0.527 | 0.035 | 10 of 10 |
+# | frozen, all words with a vector | 0.606 | 0.045 | 10 of 10 |
+# | *first five divisions:* frozen, vectors from all 106 articles alone | 0.571 | 0.038 | 5 of 5 |
+# | *first five divisions:* the same without the test articles | 0.499 | 0.040 | 4 of 5 |
+#
+# The ReLU changes nothing here, and what the missing words get matters little. The last two lines are the control: vectors
+# trained on all of the articles, and on all but those of the test part, never on a topic. The first score 0.07 more. They had
+# a tenth more to read, and it was the very text that the test asks about. If somebody's vectors do well, ask what they have
+# read.
 #
 # ### One number hides four
 #
-# The *weighted* F1 is a mean over topics. Look at each, and save the figures: a model without its score is a rumour.
+# The *weighted* F1 is a mean over topics. Look at each, and save the figures: a model without its score is a rumour. Then look
+# at the confusion matrix, row by row: where do the sentences of a topic go that are not recognised?
 
 
 # %%
@@ -1943,9 +1995,9 @@ check.close(
 draw = check.rng("filter_threshold_lowest")
 n, cut = 40, float(draw.uniform(-0.3, 0.3))
 some = draw.normal(size=n)
-right = (some > cut) ^ (draw.random(n) < 0.2)
+right = ((some > cut) ^ (draw.random(n) < 0.2)) | (some == some.max())
 passing = [t for t in some if np.mean(right[some >= t]) >= 0.75]
-expected = min(passing) if passing else np.inf
+expected = min(passing)
 check.close(
     filter_threshold(some, right, 0.75), expected, call="filter_threshold(40 scores, agrees, 0.75)"
 )
@@ -2039,8 +2091,10 @@ counted.groupby("speaks for").agg(
 
 # %% jupyter={"source_hidden": true}
 with_one = np.isfinite(thresholds)
-each = int(np.argmax(np.where(with_one, (z_train.numpy() >= thresholds).mean(axis=0), 0)))
-agree = decisions == filter_class[each]
+z_all, own = z_train.numpy(), decisions[:, None] == filter_class
+gap = np.average(z_all - z_all.mean(axis=0), axis=0, weights=own) / z_all.std(axis=0)
+each = int(np.argmax(np.where(with_one, gap, -np.inf)))
+agree = own[:, each]
 figure, axes = plt.subplots(figsize=(6.4, 3.4))
 bins = np.linspace(float(z_train[:, each].min()), float(z_train[:, each].max()), 36)
 axes.hist(
@@ -2059,7 +2113,7 @@ axes.axvline(
 axes.set(
     xlabel="score of the winning n-gram",
     ylabel="training sentences",
-    title=f"One filter, which speaks for {speaks_for[each]}",
+    title=f"A filter that speaks clearly, for {speaks_for[each]}",
 )
 axes.legend(loc="upper right")
 plots.show(
@@ -2098,9 +2152,24 @@ assert share > 0.5 and same > 0.7
 #
 # ### The same on real headlines
 #
-# `make bench ARGS=text_classification` runs this chapter's code on ten divisions of our sentences, and on 31,701 titles of
-# AG News with GloVe's 50-dimensional vectors, where they can be had (`EMBEDLAB_MIRROR`, or a download). It asks the
-# fine-tuned network about "The final tennis tournament starts next week.", too.
+# The benchmark runs this chapter's code on AG News, too, where it can be had (`EMBEDLAB_MIRROR`, or a download): on 31,701
+# titles, whose debris has become words no more ("39" occurs 4 times instead of 3,110), with GloVe's 50-dimensional vectors, 5,000
+# words and 50 filters of each size. Headlines come without groups; only the second copies of equal titles are left out.
+#
+# | AG News titles, three divisions | mean F1 | standard deviation | beats random |
+# | --- | --- | --- | --- |
+# | random | 0.823 | 0.005 | |
+# | random, as loud as PyTorch's own | 0.774 | 0.008 | 0 of 3 |
+# | frozen | 0.789 | 0.008 | 0 of 3 |
+# | fine-tuned, no ReLU between the linear layers | 0.830 | 0.007 | 3 of 3 |
+# | fine-tuned | 0.830 | 0.004 | 3 of 3 |
+#
+# With 22,000 training titles the tables turn. The random start learns its own vectors and overtakes the frozen ones; fine-tuned
+# vectors keep a lead of 0.007. Against PyTorch's loud start the lead would be 0.056. **Whether pretrained vectors help depends on how
+# many examples you have, and how much they seem to help on how well you treat the opponent.**
+#
+# And "The final tennis tournament starts next week."? The fine-tuned network says Sports, with a probability of 0.96. The n-gram with
+# the largest contribution is "tennis tournament".
 #
 # ## Exercise 6.8: in your own words (3 points)
 #
@@ -2133,7 +2202,7 @@ assert share > 0.5 and same > 0.7
 # - Two linear layers are one. A ReLU between them makes them two, and for each single input still leaves a linear map, which tells you
 #   who contributed what.
 # - "Keep the best" needs a copy.
-# - Pretrained vectors help most where examples are few. Show it with several divisions and a fair opponent; a linear model on counts is one.
+# - Pretrained vectors help most where examples are few, and with words that training never met. Show it with several divisions and a fair opponent; a linear model on counts is one.
 # - Max pooling always names a winner. A threshold tells you which winners mean something.
 #
 # **This was the last chapter.** You began with one weight and four points. The classifier that you have just opened up is made of
