@@ -35,13 +35,18 @@ class Course:
 
     def folder(self, step: str) -> Path:
         """The course's folder for one of nbgrader's steps: source, release, submitted, autograded or feedback."""
-        return self.root / getattr(self.coursedir(), f"{step}_directory")
+        return self._folders[step]
 
     def coursedir(self, chapter: str = "", student: str = "*") -> CourseDirectory:
         """nbgrader's view of the course, for one chapter and student."""
         coursedir = CourseDirectory(config=self.config)
         coursedir.assignment_id, coursedir.student_id = chapter, student
         return coursedir
+
+    @cached_property
+    def _folders(self) -> dict[str, Path]:
+        steps, coursedir = ("source", "release", "submitted", "autograded", "feedback"), self.coursedir()
+        return {step: self.root / getattr(coursedir, f"{step}_directory") for step in steps}
 
     @cached_property
     def db_url(self) -> str:

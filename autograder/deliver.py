@@ -5,23 +5,25 @@ interrupted does this submission again. Marks and comments by hand stay as they 
 """
 
 import shutil
-import warnings
-from copy import deepcopy
 
 import nbformat
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 
 from autograder import results
 from autograder.course import Course
+from autograder.gradebook import save_marks
 from autograder.rebuild import rebuild
 from autograder.results import SubmissionResult
 from autograder.submissions import Submission
 
 
-def deliver(course: Course, submission: Submission, notebook: dict, result: SubmissionResult) -> None:
+def deliver(
+    course: Course, gradebook: Gradebook, submission: Submission, notebook: dict, result: SubmissionResult
+) -> None:
     """Write the autograded notebook, the marks and the result of the submission, whose notebook (JSON) was marked.
+
+    gradebook: as `autograder.gradebook.open_gradebook` gives it.
 
     Raises OSError or SQLAlchemyError where something cannot be written.
     """
@@ -32,12 +34,14 @@ def deliver(course: Course, submission: Submission, notebook: dict, result: Subm
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     nbformat.write(graded, fresh / f"{submission.chapter}.ipynb")
-    stamp = submission.folder / "timestamp.txt"
+    stamp, when = submission.folder / "timestamp.txt", {}
     if stamp.is_file():
         shutil.copyfile(stamp, fresh / stamp.name)
+        text = (fresh / stamp.name).read_text(encoding="utf-8").strip()
+        when = {"timestamp": parse_utc(text)} if text else {}
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-    save_marks(course, submission, graded)
+    save_marks(course, gradebook, submission.chapter, submission.student, graded, **when)
     results.save(autograded, result)
 
 
@@ -45,18 +49,3 @@ def autograded_notebook(course: Course, submission: Submission):
     """The autograded notebook of the submission, as `deliver` wrote it."""
     folder = course.folder("autograded") / submission.student / submission.chapter
     return nbformat.read(folder / f"{submission.chapter}.ipynb", as_version=4)
-
-
-def save_marks(course: Course, submission: Submission, graded) -> None:
-    """Record the marks that stand in the notebook `graded`, and what being late costs, by nbgrader's own steps."""
-    chapter, student = submission.chapter, submission.student
-    stamp = submission.folder / "timestamp.txt"
-    text = stamp.read_text(encoding="utf-8").strip() if stamp.is_file() else ""
-    with warnings.catch_warnings(), Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
-        warnings.simplefilter("ignore")  # nbgrader's own, about the order in which it fills a new submission
-        gradebook.update_or_create_student(student)
-        when = {"timestamp": parse_utc(text)} if text else {}
-        gradebook.update_or_create_submission(chapter, student, **when)
-    names = {"notebook": chapter, "assignment": chapter, "student": student, "db_url": course.db_url}
-    for step in (SaveAutoGrades, AssignLatePenalties):
-        step(config=deepcopy(course.config)).preprocess(graded, {"nbgrader": dict(names), "unique_key": chapter})

@@ -18,6 +18,7 @@ from autograder import marks, results, sandbox
 from autograder.course import Course, Refusal, open_course
 from autograder.deliver import autograded_notebook, deliver
 from autograder.feedback import write_feedback
+from autograder.gradebook import open_gradebook
 from autograder.marks import ByHand, Row
 from autograder.record import Fingerprints, feedback_is_current, remember_feedback
 from autograder.register import check_build, check_gradebook, register
@@ -122,7 +123,12 @@ def _mark(course, gradable, before, fingerprints, force, workers, scheduler) -> 
             path = submission.folder / f"{submission.chapter}.ipynb"
             tasks.append(Task(key, course.lessons[submission.chapter], path, secret))
             todo[key] = submission, fingerprints.of(submission)
-    with tqdm(total=len(tasks), desc="grading", unit="submission", disable=None) as progress:
+    if not tasks:
+        return failures
+    with (
+        tqdm(total=len(tasks), desc="grading", unit="submission", disable=None) as progress,
+        open_gradebook(course) as gradebook,
+    ):
         for marked in mark_all(tasks, workers, scheduler):
             submission, fingerprint = todo[marked.identity]
             if marked.problem:
@@ -130,7 +136,7 @@ def _mark(course, gradable, before, fingerprints, force, workers, scheduler) -> 
             else:
                 names = (submission.student, submission.chapter)
                 result = SubmissionResult(*names, fingerprint, marked.exercises, marked.flags)
-                deliver(course, submission, marked.notebook, result)
+                deliver(course, gradebook, submission, marked.notebook, result)
             progress.set_postfix_str(submission.student)
             progress.update()
     return failures

@@ -4,14 +4,17 @@
 """
 
 import csv
+import math
 import os
 import re
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Assignment, Gradebook, Student, SubmittedAssignment
+from sqlalchemy import select
 
 from autograder.course import Course
+from autograder.gradebook import comments, grades, late_penalties
 
 # The signs at which spreadsheets start a formula, also in full width, at the start of a cell or of what another
 # separator than ours would make a cell.
@@ -43,25 +46,23 @@ def read_marks(course: Course) -> dict[tuple[str, str], Row]:
     """A row for each submission in the gradebook that was autograded, by (chapter, student); late penalties are off."""
     rows = {}
     with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
-        for assignment in gradebook.assignments:
-            for submission in assignment.submissions:
-                grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-                if all(grade.auto_score is None and grade.manual_score is None for grade in grades):
-                    continue
-                score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
-                waiting = tuple(sorted(grade.name for grade in grades if grade.needs_manual_grade))
-                key = (assignment.name, submission.student.id)
-                rows[key] = Row(*key, score, assignment.max_score, waiting, _words(grades, submission))
+        most = {assignment.name: assignment.max_score for assignment in gradebook.assignments}
+        penalties, found = late_penalties(gradebook), grades(gradebook)
+    for key, marks in found.items():
+        if any(mark.auto_score is not None or mark.manual_score is not None for mark in marks):
+            penalty = penalties.get(key, 0.0)
+            score = max(0.0, math.fsum(mark.score for mark in marks) - penalty)
+            waiting = tuple(sorted(mark.name for mark in marks if mark.needs_manual_grade))
+            rows[key] = Row(*key, score, most[key[0]], waiting, _words(marks, penalty))
     return rows
 
 
-def _words(grades, submission) -> str:
+def _words(marks, penalty: float) -> str:
     """How a submission stands, in words."""
-    words = "graded"
-    if submission.late_submission_penalty:
-        words += f", {submission.late_submission_penalty:g} off for being late"
-    unread = sorted(grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is None)
-    again = sorted(grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is not None)
+    words = f"graded, {penalty:g} off for being late" if penalty else "graded"
+    waiting = [mark for mark in marks if mark.needs_manual_grade]
+    unread = sorted(mark.name for mark in waiting if mark.manual_score is None)
+    again = sorted(mark.name for mark in waiting if mark.manual_score is not None)
     if unread:
         words += f"; to be marked by hand: {', '.join(unread)}"
     if again:
@@ -72,7 +73,7 @@ def _words(grades, submission) -> str:
 def students(course: Course) -> list[str]:
     """The students that the gradebook knows."""
     with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
-        return sorted(student.id for student in gradebook.students)
+        return sorted(gradebook.db.scalars(select(Student.id)))
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,15 @@ def read_by_hand(course: Course) -> dict[tuple[str, str], ByHand]:
     """Marks and comments by hand of every submission in the gradebook, by (chapter, student)."""
     found = {}
     with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
-        for assignment in gradebook.assignments:
-            for submission in assignment.submissions:
-                written = {}
-                for notebook in submission.notebooks:
-                    comments = {comment.name: comment.comment or "" for comment in notebook.comments}
-                    for grade in notebook.grades:
-                        if grade.manual_score is not None or grade.auto_score is None or comments.get(grade.name):
-                            points = grade.manual_score if grade.manual_score is not None else grade.auto_score
-                            written[grade.name] = (points, grade.max_score, comments.pop(grade.name, ""))
-                    written |= {name: (None, 0.0, comment) for name, comment in comments.items() if comment}
-                penalty = submission.late_submission_penalty or 0.0
-                found[assignment.name, submission.student.id] = ByHand(written, penalty)
+        penalties, remarks = late_penalties(gradebook), comments(gradebook)
+        for key, marks in grades(gradebook).items():
+            left, written = remarks.get(key, {}), {}
+            for mark in marks:
+                if mark.manual_score is not None or mark.auto_score is None or left.get(mark.name):
+                    points = mark.manual_score if mark.manual_score is not None else mark.auto_score
+                    written[mark.name] = (points, mark.max_score, left.pop(mark.name, ""))
+            written |= {name: (None, 0.0, comment) for name, comment in left.items() if comment}
+            found[key] = ByHand(written, penalties.get(key, 0.0))
     return found
 
 
@@ -110,12 +108,14 @@ def deadlines(course: Course) -> dict[tuple[str, str], str]:
 
     (chapter, "") has what holds for students without a submission.
     """
-    found = {}
+    due = select(Assignment.name, Assignment.duedate)
+    extended = select(*due.selected_columns, SubmittedAssignment.student_id, SubmittedAssignment.extension).join(
+        Assignment, Assignment.id == SubmittedAssignment.assignment_id
+    )
     with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
-        for assignment in gradebook.assignments:
-            found[assignment.name, ""] = f"{assignment.duedate} None"
-            for submission in assignment.submissions:
-                found[assignment.name, submission.student.id] = f"{assignment.duedate} {submission.extension}"
+        found = {(chapter, ""): f"{date} None" for chapter, date in gradebook.db.execute(due)}
+        for chapter, date, student, extension in gradebook.db.execute(extended):
+            found[chapter, student] = f"{date} {extension}"
     return found
 
 

@@ -30,8 +30,8 @@ def grade(root: Path, log: Path, count: int) -> None:
     """Grade, and note what is done."""
     deliver = grading.deliver
 
-    def noting_deliver(course, submission, notebook, result):
-        deliver(course, submission, notebook, result)
+    def noting_deliver(course, gradebook, submission, *what):
+        deliver(course, gradebook, submission, *what)
         note(log, f"delivered {submission.student}")
 
     workers.run = functools.partial(run_noting, workers.run, log)
