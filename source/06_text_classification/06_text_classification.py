@@ -63,6 +63,7 @@ plots.use_style()
 torch.set_num_threads(1)  # the matrices are small: more threads would only wait for each other
 threadpool_limits(1)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+torch.backends.cudnn.allow_tf32 = False  # a GPU is to compute with all digits of float32, too
 
 # %% [markdown]
 # ## Sentences with topics
