@@ -10,6 +10,7 @@ cells and b"r" what came of it, b"Q" a request and b"q" its reply, b"C" a callba
 """
 
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -189,6 +190,7 @@ def answer_process(end: socket.socket, namespace: dict) -> None:
         confine.limit(MEMORY, task["cpu_seconds"])
         confine.private_files(hide_processes=True)
         confine.give_up_powers()
+        gc.enable()
         _serve(link, Answers(namespace, ANSWER), task["cells"], task["after"])
     finally:
         os._exit(0)

@@ -172,6 +172,17 @@ def test_waiting_and_ending_in_turn_gains_no_time(ready, trials, budgets):
     assert "ended its own process" in messages(trial)[0] and "kept the check waiting" in messages(trial)[2]
 
 
+def test_garbage_of_an_answer_is_collected(ready):
+    hoard = (
+        "for _ in range(100):\n        kept = [np.empty(2**22), *[[] for _ in range(2000)]]\n        kept.append(kept)"
+    )
+    assert points(ready.try_answer(APPLY, [RIGHT.replace("    return", f"    {hoard}\n    return")], "key")) == [
+        4,
+        3,
+        3,
+    ]
+
+
 def test_no_process_of_an_answer_outlives_it(ready):
     before = descendants(ready.process.pid)
     thread = "import threading\n    threading.Thread(target=time.sleep, args=(600,)).start()"
