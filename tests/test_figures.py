@@ -16,7 +16,7 @@ figures = execute_lessons.figures
 
 GRID = 16
 TOLERANCE = 0.08  # share of places that may differ: one pixel's shift changes 0.03, the least different figures 0.14
-MOST_SECONDS = 60  # 30 on two idle cores; here another test may have one of them
+MOST_SECONDS = 40  # of processor time, which is about 30 by the clock on two idle cores
 FILLED = 0.05  # least share of places where a picture that shows something changes
 
 
@@ -59,7 +59,7 @@ def script(request):
 
 def test_a_solved_lesson_is_quick_and_changes_no_tracked_file(script):
     _, seconds, changed = execute_solved(script)
-    assert seconds < MOST_SECONDS, f"{script.stem} takes {seconds:.0f} s solved"
+    assert 0.5 < seconds < MOST_SECONDS, f"{script.stem} takes {seconds:.0f} s of processor time solved"
     assert changed == []
 
 
