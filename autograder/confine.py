@@ -113,7 +113,12 @@ def _tmpfs(place: bytes, flags: int, options: str) -> None:
 
 
 def limit(memory: int, cpu_seconds: int) -> None:
-    """Cap memory (bytes beyond what is mapped now), processor time, open files and the size of a file."""
+    """Cap memory (bytes beyond what is mapped now), processor time, open files and the size of a file.
+
+    Where the machine's memory runs out all the same, this process is the first that the kernel ends.
+    """
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
     with open("/proc/self/statm", encoding="ascii") as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
     for what, most in (

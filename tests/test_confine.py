@@ -144,6 +144,12 @@ def test_memory_ends_at_the_limit_however_it_is_asked_for():
     assert all(megabytes // 2 < count <= megabytes for count in found[:2])
 
 
+def test_it_goes_first_where_the_machines_memory_runs_out():
+    program = "from autograder import confine\nconfine.limit(10**9, 9)\nprint(open('/proc/self/oom_score_adj').read())"
+    ran = subprocess.run([*sandbox.command(), sys.executable, "-c", program], capture_output=True, text=True, env={})
+    assert ran.stdout.strip() == "1000", ran.stderr
+
+
 def test_processor_time_ends_at_the_limit():
     assert confined("while True: pass", cpu_seconds=1) == (None, 9)
 
