@@ -13,7 +13,7 @@ import yaml
 from lessons import ROOT
 
 from autograder import sandbox
-from autograder.lesson import chapters, read_lesson, stub
+from autograder.lesson import chapters, read_lesson
 from autograder.loopback import run_exercise
 from autograder.marking import mark
 from autograder.warm import WarmLesson
@@ -127,9 +127,9 @@ def outcome(verdicts):
 
 
 def test_known_answers_get_the_verdicts_in_the_sandbox_that_they_get_without(warm):
-    most = None if EVERYTHING else 1
-    for number, exercise in enumerate(warm.lesson.exercises):
-        kinds, key = bank(warm.lesson.name)[exercise.grade_id], f"secret {number}"
+    most, key = None if EVERYTHING else 1, "key"
+    for exercise in warm.lesson.exercises:
+        kinds = bank(warm.lesson.name)[exercise.grade_id]
         for answer in kinds["right"][:most]:
             found = warm.try_answer(exercise, [answer["code"]], key).verdicts
             assert [verdict.points for verdict in found] == [test.points for test in exercise.tests], answer
@@ -138,5 +138,4 @@ def test_known_answers_get_the_verdicts_in_the_sandbox_that_they_get_without(war
             direct = run_exercise(warm.lesson, exercise, answer["code"], proxied=True, key=key)
             assert outcome(confined) == outcome(direct), answer
             assert any(answer["message"] in verdict.message for verdict in confined)
-        for nothing in (stub(exercise.solution, exercise.number), "pass"):
-            assert not any(verdict.points for verdict in warm.try_answer(exercise, [nothing], key).verdicts)
+        assert not any(verdict.points for verdict in warm.try_answer(exercise, ["pass"], key).verdicts)
