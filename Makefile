@@ -14,12 +14,12 @@ ENVIRONMENT = @command -v '$(PYTHON)' >/dev/null || { \
 # As `source .venv/bin/activate` does: nbgrader starts alembic by its name.
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" .venv/bin/python
 
-.PHONY: help lab test build sync grade demo release bench vectors clean
+.PHONY: help lab test check-exercises build sync grade demo release bench vectors clean
 
 help: ## list these commands
 	@echo 'make COMMAND, where COMMAND is one of:'
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name what; do \
-		printf '  %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name what; do \
+		printf '  %-15s %s\n' "$$name" "$$what"; done
 	@echo 'ARGS="..." is passed on to a command; PYTHON=python3.12 chooses the Python of a new .venv.'
 
 lab: ## open the lessons in JupyterLab (PORT=8899; ARGS="--take 01_logistic_regression")
@@ -29,6 +29,10 @@ lab: ## open the lessons in JupyterLab (PORT=8899; ARGS="--take 01_logistic_regr
 test: ## run every test
 	$(ENVIRONMENT)
 	$(RUN) tools/run_tests.py $(ARGS)
+
+check-exercises: ## test the tests: solutions that are changed a little have to lose points
+	$(ENVIRONMENT)
+	$(RUN) tools/check_exercises.py $(ARGS)
 
 build: ## make notebooks/, solutions/ and images/ from source/ (ARGS="--check" only compares)
 	$(ENVIRONMENT)

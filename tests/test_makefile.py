@@ -24,6 +24,7 @@ TOOLS = {
     "release": "tools/make_release.py",
     "bench": "tools/run_benchmarks.py",
     "vectors": "tools/train_vectors.py",
+    "check-exercises": "tools/check_exercises.py",
 }
 
 
@@ -61,7 +62,7 @@ def targets(root) -> list[str]:
 
 
 def test_every_command_is_listed(root, make):
-    listed = re.findall(r"^  (\w+) +\w", make("help").stdout, re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+) +\w", make("help").stdout, re.MULTILINE)
     assert listed == targets(root)
     assert set(listed) == {*TOOLS, "help", "clean"}
 

@@ -655,8 +655,8 @@ def pad_sequences(sequences, min_length=1):
     ### BEGIN SOLUTION
     width = max([min_length, *map(len, sequences)])
     padded = np.zeros((len(sequences), width), dtype=np.int64)
-    for row, sequence in zip(padded, sequences, strict=True):
-        row[: len(sequence)] = sequence
+    for i, sequence in enumerate(sequences):
+        padded[i, : len(sequence)] = sequence
     return padded
     ### END SOLUTION
 
@@ -681,6 +681,12 @@ check.close(
     pad_sequences([[3], []], min_length=4),
     np.array([[3, 0, 0, 0], [0, 0, 0, 0]]),
     call="pad_sequences([[3], []], min_length=4)",
+    dtype=np.int64,
+)
+check.close(
+    pad_sequences([[]]),
+    np.array([[0]]),
+    call="pad_sequences([[]])",
     dtype=np.int64,
 )
 check.close(
@@ -1373,6 +1379,9 @@ best, losses = fit({"w": start.copy()}, drift, lambda weights: float("nan"), 4, 
 check.equal(
     best, {"w": start}, call="fit(weights, train_epoch, validate, 4, 3)[0] where every loss is NaN"
 )
+check.equal(
+    len(losses), 3, call="len(fit(weights, train_epoch, validate, 4, 3)[1]) where every loss is NaN"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -2009,6 +2018,11 @@ check.close(
     filter_threshold(np.array([2.0, 1.0, 1.0]), np.array([True, True, False]), 0.7),
     2.0,
     call="filter_threshold([2, 1, 1], [True, True, False], 0.7)",
+)
+check.close(
+    filter_threshold(np.array([3.0, 2.0]), np.array([True, False]), 0.5),
+    2.0,
+    call="filter_threshold([3, 2], [True, False], 0.5)",
 )
 check.close(
     filter_threshold(np.array([2.0, 1.0]), np.array([False, True]), 0.7),
