@@ -44,7 +44,7 @@ def main(descriptor: int, *options: str) -> None:
         importlib.import_module(name)
     importlib.import_module("tqdm").tqdm.monitor_interval = 0
     link = Channel(socket.socket(fileno=descriptor))
-    namespace, checkpoints = {"__name__": "__main__"}, 0
+    namespace, memory = {"__name__": "__main__"}, []
     link.send(b"h")
     with contextlib.suppress(ChannelClosed):
         while True:
@@ -52,8 +52,8 @@ def main(descriptor: int, *options: str) -> None:
             if kind == b"X":
                 link.send(b"x", pack(execute(namespace, *unpack(content))))
             elif kind == b"K":
-                fork_checkpoint(link, file, namespace, checkpoints == 0)
-                checkpoints += 1
+                memory = settle(memory)
+                fork_checkpoint(link, file, namespace)
 
 
 def execute(namespace: dict, source: str, filename: str) -> str:
@@ -71,13 +71,12 @@ def execute(namespace: dict, source: str, filename: str) -> str:
     return ""
 
 
-def fork_checkpoint(link: Channel, file: int, namespace: dict, first: bool) -> None:
-    """Leave a copy of this process behind, `first` or not, that starts trials for the socket `file`."""
+def fork_checkpoint(link: Channel, file: int, namespace: dict) -> None:
+    """Leave a copy of this process behind that starts trials for the socket `file`."""
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         link.send(b"k", pack(f"the lesson runs {threads} threads, and only a process with one can be forked safely"))
         return
-    settle(first)
     if os.fork() == 0:
         link.close()
         try:
@@ -88,26 +87,33 @@ def fork_checkpoint(link: Channel, file: int, namespace: dict, first: bool) -> N
     link.send(b"k", pack(""))
 
 
-def settle(first: bool) -> None:
-    """Make this process cheap to fork: collect garbage for good, give free memory back and, once, use larger pages.
+def settle(known: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Make this process cheap to fork: collect garbage for good, give free memory back, and use larger pages.
 
-    Forking copies an entry for each page, and most of what grading an answer costs is forking. Only before the first
-    fork: later on, pages are shared with checkpoints, and larger ones would be copies. Where the kernel cannot do it
-    (Linux before 6.1), pages stay as they are.
+    Forking copies an entry for each page, and most of what grading an answer costs is forking. Only memory that is new
+    since `known`, what this returned the last time, gets larger pages: the rest is shared with checkpoints by now, and
+    would be copied. Where the kernel cannot do it (Linux before 6.1), pages stay as they are.
     """
     gc.collect()
     gc.freeze()
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
-    if not first:
-        return
     with open("/proc/self/maps", encoding="utf-8") as file:
         mappings = [line.split()[:5] for line in file]
-    for place, rights, _, _, inode in mappings:
-        start, end = (int(address, 16) for address in place.split("-"))
-        if rights == "rw-p" and inode == "0":
-            library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)
+    places = [place.split("-") for place, rights, _, _, inode in mappings if rights == "rw-p" and inode == "0"]
+    own = [(int(start, 16), int(end, 16)) for start, end in places]
+    for start, end in without(own, known):
+        library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)
+    return own
+
+
+def without(ranges: list[tuple[int, int]], known: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The parts of the ranges (start, end) that lie in no range of `known`."""
+    for start, end in known:
+        parts = [part for low, high in ranges for part in ((low, min(high, start)), (max(low, end), high))]
+        ranges = [(low, high) for low, high in parts if low < high]
+    return ranges
 
 
 def checkpoint(link: Channel, namespace: dict) -> None:
