@@ -14,7 +14,7 @@ ENVIRONMENT = @command -v '$(PYTHON)' >/dev/null || { \
 # As `source .venv/bin/activate` does: nbgrader starts alembic by its name.
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" .venv/bin/python
 
-.PHONY: help lab test check-exercises build sync grade demo release bench vectors clean
+.PHONY: help lab test check-exercises messages build sync grade demo release bench vectors clean
 
 help: ## list these commands
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -33,6 +33,10 @@ test: ## run every test
 check-exercises: ## test the tests: solutions that are changed a little have to lose points
 	$(ENVIRONMENT)
 	$(RUN) tools/check_exercises.py $(ARGS)
+
+messages: ## collect what students read when an answer is wrong, in build/messages.md
+	$(ENVIRONMENT)
+	$(RUN) tools/list_messages.py $(ARGS)
 
 build: ## make notebooks/, solutions/ and images/ from source/ (ARGS="--check" only compares)
 	$(ENVIRONMENT)

@@ -25,6 +25,7 @@ TOOLS = {
     "bench": "tools/run_benchmarks.py",
     "vectors": "tools/train_vectors.py",
     "check-exercises": "tools/check_exercises.py",
+    "messages": "tools/list_messages.py",
 }
 
 
