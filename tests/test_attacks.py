@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sandboxed import needs_sandbox
 
-from autograder import sandbox, warm
+from autograder import warm
 from autograder.lesson import read_lesson
 from autograder.warm import NEEDS_HUMAN, WarmLesson
 
@@ -19,7 +20,7 @@ LESSON = read_lesson(FOLDER / "lesson.py")
 FIRST, APPLY = LESSON.exercises
 RIGHT = "def apply(function, values):\n    return np.array([function(value) for value in values])"
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 
 def attacks(name):

@@ -11,8 +11,8 @@ import os
 import pytest
 import yaml
 from lessons import ROOT
+from sandboxed import needs_sandbox
 
-from autograder import sandbox
 from autograder.lesson import chapters, read_lesson
 from autograder.loopback import run_exercise
 from autograder.marking import mark
@@ -26,7 +26,7 @@ OWN_CELLS = [
     "my_helper(2.0) / 0",
 ]
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 
 class Remembering:

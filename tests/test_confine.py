@@ -7,10 +7,11 @@ import sys
 import textwrap
 
 import pytest
+from sandboxed import needs_sandbox
 
 from autograder import confine, sandbox
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 MEMORY = 200 * 2**20
 CONFINED = """

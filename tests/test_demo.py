@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sandboxed import needs_sandbox
 from small_course import CHAPTER, make_course
 
 ROOT = Path(__file__).parents[1]
@@ -12,10 +13,9 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import make_demo  # noqa: E402 (tools/ is no package)
 
-from autograder import sandbox  # noqa: E402
 from autograder.grade import Grading  # noqa: E402
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 BANK = """
 double:

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sandboxed import needs_sandbox
 from small_course import CHAPTER, cells_by_id, hand_in, make_course
 
 import autograder
-from autograder import sandbox
 from autograder.grade import grade
 from autograder.secret import course_secret, submission_key
 from embedlab import check
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 WRONG = "def double(x):\n    return 6.0 if x else 0.0"
 WRONG_POINTS = 1  # double(3.0) is 6, so one of its two tests holds

@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 from nbgrader.api import Gradebook
+from sandboxed import needs_sandbox
 from small_course import CHAPTER, DOUBLE_VALUES, SCRIPT, cells_by_id, hand_in, make_course, write_script
 
 from autograder import course as course_module
@@ -20,7 +21,7 @@ from autograder.marks import Row, table, write_csv
 from autograder.secret import course_secret, submission_key
 from autograder.submissions import find_submissions
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 RIGHT = "def double(x):\n    return x + x"
 WRONG = "def double(x):\n    return 6.0 if x else 0.0"

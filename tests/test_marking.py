@@ -4,8 +4,9 @@ import copy
 from pathlib import Path
 
 import pytest
+from sandboxed import needs_sandbox
 
-from autograder import marking, sandbox
+from autograder import marking
 from autograder.lesson import read_lesson, stub
 from autograder.marking import MISSING, mark
 from autograder.warm import WarmLesson
@@ -17,7 +18,7 @@ HELPED = "def apply(function, values):\n    return helper(function, values)"
 RELIES_ON_FIRST = "def apply(function, values):\n    assert first(1.0) == 3.0\n    return {}(function, values)"
 HELPER = "def helper(function, values):\n    return np.array([function(value) for value in values])"
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import check_exercises
 import pytest
 import yaml
 from mutants import mutants
+from sandboxed import needs_sandbox
 
-from autograder import sandbox
 from autograder.lesson import chapters, read_lesson
 
 LESSONS = [read_lesson(script) for script in chapters(check_exercises.ROOT)]
@@ -75,7 +75,7 @@ def test_every_reason_belongs_to_a_mutant():
     assert reasons == {}
 
 
-@pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+@needs_sandbox
 def test_every_mutant_of_the_first_chapter_loses_points():
     outcomes = list(check_exercises.check(LESSONS[0], {}))
     assert check_exercises.complaints(outcomes) == []

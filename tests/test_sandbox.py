@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from sandboxed import needs_sandbox
 
 from autograder import sandbox
-
-there_is_one = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
 
 
 def inside(code):
@@ -24,7 +23,7 @@ def inside(code):
     return json.loads(ran.stdout)
 
 
-@there_is_one
+@needs_sandbox
 def test_the_file_system_holds_the_system_python_and_the_two_packages_only(tmp_path):
     places = [str(path) for path in (Path.home(), sandbox.COURSE, tmp_path, Path("/etc/passwd"), Path("/var"))]
     found = inside(f"""
@@ -40,14 +39,14 @@ found = {{
     assert not any(found["files"].values()) and found["tmp"] == []
 
 
-@there_is_one
+@needs_sandbox
 @pytest.mark.parametrize("name", ["source", ".git", "tests", "gradebook.db", ".course_secret", "submitted"])
 def test_nothing_else_of_the_course_is_there(name):
     hidden = [str(sandbox.COURSE / name), f"/course/{name}", f"../{name}"]
     assert inside(f"found = [os.path.exists(place) for place in {hidden}]") == [False] * 3
 
 
-@there_is_one
+@needs_sandbox
 def test_nothing_but_tmp_can_be_written():
     places = ["/", "/usr/lib", "/etc", "/course", "/course/embedlab", sys.prefix, sys.base_prefix, "/proc/sys/kernel"]
     found = inside(f"""
@@ -61,14 +60,14 @@ found = [try_to_write(place) for place in [*{places}, "/tmp"]]""")
     assert found[-1] == "written" and "written" not in found[:-1]
 
 
-@there_is_one
+@needs_sandbox
 def test_the_environment_is_the_graders_own_list():
     found = inside("found = dict(os.environ)")
     found.pop("PWD", None), found.pop("LC_CTYPE", None)
     assert found == sandbox.ENVIRONMENT
 
 
-@there_is_one
+@needs_sandbox
 def test_there_is_no_network_no_other_process_and_no_name_of_the_machine():
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = inside(f"""
@@ -88,7 +87,7 @@ found = {{
     assert max(found["processes"]) < 10 and os.getpid() not in found["processes"]
 
 
-@there_is_one
+@needs_sandbox
 def test_who_is_root_outside_becomes_nobody_inside():
     found = inside("""
 from autograder import confine
@@ -102,7 +101,7 @@ found = [os.getuid(), os.geteuid(), os.getgid(), len(os.getgroups())]""")
     assert os.geteuid() != 0 or found == [65534, 65534, 65534, 0]
 
 
-@there_is_one
+@needs_sandbox
 def test_what_was_started_ends_with_its_socket_and_is_ended_by_killing_it():
     own, other = socket.socketpair()
     process = sandbox.start("autograder.lesson_process", other)

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from sandboxed import needs_sandbox
 
-from autograder import sandbox, warm
+from autograder import warm
 from autograder.lesson import read_lesson
 from autograder.warm import TOO_LONG_REASON, LessonFailed, WarmLesson
 
@@ -16,7 +17,7 @@ FIRST, APPLY = LESSON.exercises
 RIGHT = APPLY.solution.source
 IN_A_FUNCTION = "import os, time, warnings\ndef apply(function, values):\n    {}\n    return 0"
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 
 @pytest.fixture(scope="module")
