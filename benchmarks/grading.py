@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/grading.py [--quick] [CHAPTER ...]
 
-Both grade the same made-up class (answers from tests/answers, in turn) on the cores that this process may use, the
-autograder in its sandbox with as many workers as there are cores. Stock nbgrader is run on FEW and on SOME submissions,
-and its time for CLASS of them is the straight line through these two. --quick takes smaller classes.
+Both grade the same made-up class, in which every second student has all right and the others one typical error in each
+exercise (of tests/answers), on the cores that this process may use; the autograder in its sandbox with as many workers
+as there are cores. Stock nbgrader is run on FEW and on SOME submissions, and its time for CLASS of them is the straight
+line through these two. --quick takes smaller classes.
 Writes only below a temporary folder. Exit code 1 when a promise of DESIGN.md about speed or memory is not kept.
 """
 
@@ -30,7 +31,7 @@ from autograder import workers  # noqa: E402
 from autograder.course import open_course  # noqa: E402
 from autograder.register import register  # noqa: E402
 
-FEW, SOME, CLASS = 1, 3, 40
+FEW, SOME, CLASS = 2, 4, 40
 GROWING = (10, 100, 1000)
 PROMISED = {"01_logistic_regression": (10, 5), "03_character_ngrams": (50, 15)}
 MOST_BYTES, MOST_UNCHANGED = 2 * 2**30, 0.020
@@ -39,7 +40,8 @@ MOST_BYTES, MOST_UNCHANGED = 2 * 2**30, 0.020
 def make_class(folder: Path, chapter: str, count: int) -> Path:
     """A course in `folder` with this one chapter, in which `count` students handed in answers of the bank."""
     lesson, bank = make_demo.choose(ROOT, chapter)
-    notebooks = [notebook for notebook in make_demo.made_up_class(lesson, bank) if not notebook.text]
+    class_ = make_demo.made_up_class(lesson, bank)
+    notebooks = [class_[0], next(notebook for notebook in class_ if notebook.what.startswith("typical errors"))]
     released = ROOT / "notebooks" / chapter / f"{chapter}.ipynb"
     texts = [make_demo.filled(released, lesson, notebook) for notebook in notebooks]
     for step in ("source", "notebooks"):
