@@ -1,10 +1,12 @@
 """What the tests share: the course's folder, and its tools as modules (tools/ is no package)."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -21,3 +23,16 @@ def plain_environment() -> dict[str, str]:
     """The environment without what an outer make or a PYTHONPATH would hand on to a program under test."""
     left_out = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "PYTHONPATH", "PYTHON", "PORT", "ARGS"}
     return {name: value for name, value in os.environ.items() if name not in left_out}
+
+
+class ByFileAndChapter(LoadFileScheduling):
+    """Give one process all tests of a file, for they share what they set up; or all of a file and chapter."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        chapter = re.search(r"\[(\d\d_[a-z_]+)", nodeid)
+        return super()._split_scope(nodeid) + (f"::{chapter[1]}" if chapter else "")
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Called by pytest-xdist."""
+    return ByFileAndChapter(config, log)
