@@ -20,6 +20,7 @@ import embedlab
 
 COURSE = Path(embedlab.__file__).resolve().parents[1]
 INSIDE = "/course"
+ENVIRONMENT_INSIDE = "/environment"
 PACKAGES = ("embedlab", "autograder", "data")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SETTINGS = (
@@ -66,11 +67,11 @@ def left_out():
 
 def start(module: str, end: socket.socket) -> subprocess.Popen:
     """Start `python -m module DESCRIPTOR` in the sandbox, with its `end` of a socket."""
-    inner = [sys.executable, "-m", module, str(end.fileno())]
+    inner = ["-m", module, str(end.fileno())]
     if _Wanted.sandbox:
         inner, environment, folder = [*command(), *inner], {}, "/"
     else:
-        inner, environment = [*inner, UNSAFE], {**ENVIRONMENT, "PYTHONPATH": str(COURSE)}
+        inner, environment = [sys.executable, *inner, UNSAFE], {**ENVIRONMENT, "PYTHONPATH": str(COURSE)}
         folder = tempfile.gettempdir()
     return subprocess.Popen(
         inner, pass_fds=[end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -79,7 +80,7 @@ def start(module: str, end: socket.socket) -> subprocess.Popen:
 
 
 def command() -> list[str]:
-    """The bubblewrap command line, up to the program to run."""
+    """The bubblewrap command line that runs this Python, up to Python's own arguments."""
     found = [shutil.which("bwrap") or "bwrap", "--die-with-parent", "--new-session", "--clearenv"]
     found += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     if os.geteuid() == 0:
@@ -95,14 +96,19 @@ def command() -> list[str]:
             found += ["--ro-bind", str(folder), str(folder)]
     for setting in SETTINGS:
         found += ["--ro-bind-try", setting, setting]
-    shown = {folder: folder for folder in (sys.base_prefix, sys.prefix) if not Path(folder).is_relative_to("/usr")}
+    found += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+    shown, python = {}, sys.executable
+    if not Path(sys.base_prefix).is_relative_to("/usr"):
+        shown[sys.base_prefix] = sys.base_prefix
+    if sys.prefix != sys.base_prefix:  # wherever it lies, also below /tmp
+        shown[sys.prefix] = ENVIRONMENT_INSIDE
+        python = f"{ENVIRONMENT_INSIDE}/{Path(sys.executable).relative_to(sys.prefix)}"
     shown |= {str(COURSE / name): f"{INSIDE}/{name}" for name in PACKAGES if (COURSE / name).is_dir()}
     for folder in sorted({str(parent) for place in shown.values() for parent in Path(place).parents} - {"/"}):
         found += ["--perms", "0755", "--dir", folder]
     for folder, place in shown.items():
         found += ["--ro-bind", folder, place]
-    found += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
-    return [*found, "--remount-ro", "/", "--chdir", "/tmp"]
+    return [*found, "--remount-ro", "/", "--chdir", "/tmp", python]
 
 
 def why_not() -> str:
@@ -113,9 +119,9 @@ def why_not() -> str:
         return (
             "Grading needs bubblewrap, for its sandbox: install it, for example with `sudo apt-get install bubblewrap`."
         )
-    tried = subprocess.run(
-        [*command(), sys.executable, "-m", "autograder.probe"], capture_output=True, text=True, env={}
-    )
+    if Path(sys.base_prefix).is_relative_to("/tmp"):
+        return f"The sandbox hides /tmp, where this Python is ({sys.base_prefix}): install Python elsewhere."
+    tried = subprocess.run([*command(), "-m", "autograder.probe"], capture_output=True, text=True, env={})
     if tried.returncode == 0:
         return ""
     reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -3,7 +3,6 @@
 import json
 import platform
 import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -57,7 +56,7 @@ def confined(code, cpu_seconds=10):
     program = CONFINED.format(
         memory=MEMORY, cpu_seconds=cpu_seconds, code=textwrap.indent(textwrap.dedent(code), " " * 8)
     )
-    ran = subprocess.run([*sandbox.command(), sys.executable, "-c", program], capture_output=True, text=True, env={})
+    ran = subprocess.run([*sandbox.command(), "-c", program], capture_output=True, text=True, env={})
     assert "Traceback" not in ran.stderr, ran.stderr
     return json.loads(ran.stdout or "null"), ran.returncode
 
@@ -111,7 +110,7 @@ def test_files_can_be_written_in_tmp_alone_and_only_so_many():
                     if file.write(bytes(2**20)) < 2**20:
                         raise OSError(errno.EFBIG, "short")
             return "written"
-        places = ["/", "/usr", "/course", "/course/embedlab", "/etc", "/proc", sys.prefix, "/dev"]
+        places = ["/", "/usr", "/course", "/course/embedlab", "/etc", "/proc", "/environment", "/dev"]
         found = {
             "places": [attempt(write, os.path.join(place, "left"), 1) for place in places],
             "tmp": os.getcwd(), "empty": os.listdir("/tmp") + os.listdir("/dev/shm"),
@@ -147,7 +146,7 @@ def test_memory_ends_at_the_limit_however_it_is_asked_for():
 
 def test_it_goes_first_where_the_machines_memory_runs_out():
     program = "from autograder import confine\nconfine.limit(10**9, 9)\nprint(open('/proc/self/oom_score_adj').read())"
-    ran = subprocess.run([*sandbox.command(), sys.executable, "-c", program], capture_output=True, text=True, env={})
+    ran = subprocess.run([*sandbox.command(), "-c", program], capture_output=True, text=True, env={})
     assert ran.stdout.strip() == "1000", ran.stderr
 
 

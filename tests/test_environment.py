@@ -41,9 +41,7 @@ def test_the_closure_follows_extras_and_markers():
 
 
 def test_the_installed_versions_are_the_locked_ones(lock):
-    here = {
-        name: version for name, (_, version, marker) in lock.items() if not marker or Marker(marker).evaluate()
-    }
+    here = {name: version for name, (_, version, marker) in lock.items() if not marker or Marker(marker).evaluate()}
     assert {name: metadata.version(name).split("+")[0] for name in here} == here
 
 
@@ -107,8 +105,6 @@ def test_a_need_that_no_marker_describes_is_refused():
 
 
 def test_a_version_that_refuses_debians_python_is_refused(monkeypatch):
-    monkeypatch.setattr(
-        write_lock.metadata, "metadata", lambda name: {"Requires-Python": ">=3.11.5", "Version": "4.1"}
-    )
+    monkeypatch.setattr(write_lock.metadata, "metadata", lambda name: {"Requires-Python": ">=3.11.5", "Version": "4.1"})
     with pytest.raises(SystemExit, match="soupsieve 4.1 needs Python >=3.11.5: install an older version"):
         write_lock.supports_oldest_patch("soupsieve")

@@ -17,7 +17,7 @@ from autograder import sandbox
 def inside(code):
     """What the code, run in the sandbox, left in `found`."""
     program = f"import json, os, sys\nfrom pathlib import Path\n{code}\nprint(json.dumps(found))"
-    command = [*sandbox.command(), sys.executable, "-c", program]
+    command = [*sandbox.command(), "-c", program]
     ran = subprocess.run(command, capture_output=True, text=True, env={"SECRET": "1", "PATH": "/secret"})
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
@@ -47,8 +47,30 @@ def test_nothing_else_of_the_course_is_there(name):
 
 
 @needs_sandbox
+def test_an_environment_below_tmp_is_there_too(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "environment"], check=True)
+    command = [
+        tmp_path / "environment" / "bin" / "python",
+        "-c",
+        "from autograder import sandbox; print(sandbox.why_not())",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(sandbox.COURSE)}
+    asked = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (asked.stdout, asked.stderr) == ("\n", "")
+
+
+@needs_sandbox
 def test_nothing_but_tmp_can_be_written():
-    places = ["/", "/usr/lib", "/etc", "/course", "/course/embedlab", sys.prefix, sys.base_prefix, "/proc/sys/kernel"]
+    places = [
+        "/",
+        "/usr/lib",
+        "/etc",
+        "/course",
+        "/course/embedlab",
+        "/environment",
+        sys.base_prefix,
+        "/proc/sys/kernel",
+    ]
     found = inside(f"""
 def try_to_write(place):
     try:

@@ -128,7 +128,7 @@ def supports_oldest_patch(name: str) -> None:
         metadata_of = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return
-    asked = metadata_of["Requires-Python"] or ""
+    asked = metadata_of.get("Requires-Python") or ""
     for python in PYTHONS:
         if not SpecifierSet(asked).contains(f"{python}.0"):
             raise SystemExit(f"{name} {metadata_of['Version']} needs Python {asked}: install an older version of it.")
