@@ -30,7 +30,7 @@ def bank(lesson):
 def known(kind):
     """One case for each known answer of the kind "right" or "wrong"."""
     return [
-        pytest.param(lesson, exercise, answer, id=f"{exercise.grade_id}: {answer['name']}")
+        pytest.param(lesson, exercise, answer, id=f"{lesson.name}-{exercise.grade_id}: {answer['name']}")
         for lesson in LESSONS
         for exercise in lesson.exercises
         for answer in bank(lesson).get(exercise.grade_id, {}).get(kind, [])
