@@ -58,11 +58,7 @@ TENSORS = [
 ]  # fmt: skip
 
 
-def label(value):
-    return f"{type(value).__name__}-{str(value)[:12]!a}"
-
-
-@pytest.mark.parametrize("value", PLAIN + ARRAYS + TENSORS, ids=label)
+@pytest.mark.parametrize("value", PLAIN + ARRAYS + TENSORS, ids=lambda value: type(value).__name__)
 def test_values_come_out_as_they_went_in(value):
     assert same(unpack(pack(value)), value)
 
