@@ -16,7 +16,7 @@ figures = execute_lessons.figures
 
 GRID = 16
 TOLERANCE = 0.08  # share of places that may differ: one pixel's shift changes 0.03, the least different figures 0.14
-MOST_SECONDS = 60  # of processor time: about 30 alone, and up to half as much again where two tests share a core
+MOST_SECONDS = 90  # of processor time: about 30 alone, half as much again where two tests share a core, and room
 FILLED = 0.05  # least share of places where a picture that shows something changes
 
 
