@@ -267,9 +267,10 @@ def test_without_a_mirror_a_zip_is_not_taken(cache, host):
         files.locate("packs/folder/packed.txt")
 
 
-def test_a_mirror_with_neither_file_nor_zip(mirror):
+def test_a_mirror_with_neither_file_nor_zip(cache, mirror, host):
     with fails_with("mirror lacks both packs/folder/packed.txt and its zip packs/all.zip: add one of them"):
         files.locate("packs/folder/packed.txt")
+    assert files_in(cache) == [] and host.asked == []
 
 
 def test_without_a_mirror_the_whole_set_is_taken_though_the_subset_is_there(cache, mirror, monkeypatch):
@@ -416,10 +417,11 @@ def test_a_mirror_without_the_file(cache, mirror, host):
     assert files_in(cache) == [] and host.asked == []
 
 
-def test_a_mirror_with_half_of_the_subset(cache, mirror):
+def test_a_mirror_with_half_of_the_subset(cache, mirror, host):
     put(mirror, "small/part1.txt", PARTS["small/part1.txt"])
     with fails_with("lacks both"):
         files.locate("small/whole.txt")
+    assert "small/whole.txt" not in files_in(cache) and host.asked == []
 
 
 def test_a_mirror_that_cannot_be_read(cache, mirror):
@@ -445,15 +447,17 @@ def test_a_mirror_file_without_permission(cache, mirror, monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["no/such/folder", "ftp://example.org/data", "http://", "file:///tmp", "https:/typo"])
-def test_a_mirror_that_is_none(cache, monkeypatch, value):
+def test_a_mirror_that_is_none(cache, host, monkeypatch, value):
     monkeypatch.setenv("EMBEDLAB_MIRROR", value)
     with fails_with(f"EMBEDLAB_MIRROR is {value}, which is neither a folder that can be read nor an http"):
         files.locate("other.txt")
+    assert files_in(cache) == [] and host.asked == []
 
 
-def test_a_subset_has_no_public_host(cache):
+def test_a_subset_has_no_public_host(cache, host):
     with fails_with("part1.txt is only in mirrors"):
         files.fetch(files.all_files()["small/part1.txt"])
+    assert files_in(cache) == [] and host.asked == []
 
 
 def test_the_cache_is_the_users_where_nothing_else_is_named(monkeypatch):

@@ -21,21 +21,18 @@ assert double(-1234.5) == -2469
 ### END HIDDEN TESTS"""
 
 
-def test_cell(source, **nbgrader):
+def graded_cell(source, **nbgrader):
     metadata = {"grade": True, "solution": False, "locked": True, "grade_id": "t", "points": 1, **nbgrader}
     return v4.new_code_cell(source, metadata={"nbgrader": metadata})
-
-
-test_cell.__test__ = False
 
 
 @pytest.fixture(scope="module")
 def executed():
     """Real outputs of an answer and of three tests: failing in the hidden part, failing in the visible one, passing."""
     tests = [
-        test_cell(TEST),
-        test_cell("assert double(2) == 5, 'double(2) is not 5'"),
-        test_cell("assert double(2) == 4"),
+        graded_cell(TEST),
+        graded_cell("assert double(2) == 5, 'double(2) is not 5'"),
+        graded_cell("assert double(2) == 4"),
     ]
     cells = [v4.new_code_cell(ANSWER), *tests]
     return execute_lessons.execute(v4.new_notebook(cells=cells), ROOT, allow_errors=True)
@@ -74,7 +71,7 @@ def test_visible_tests_keep_prints_and_messages_without_their_traceback(feedback
     [("double(2)", "TypeError: `double(2)` raised TypeError: no"), ("double(-1234.5)", "TypeError: no")],
 )
 def test_the_call_that_raised_is_named_if_it_stands_in_the_visible_test(called, shown):
-    cell = test_cell(TEST)
+    cell = graded_cell(TEST)
     explained = f"\x1b[0;31mTypeError\x1b[0m: `{called}` raised TypeError: no"
     cell.outputs = [v4.new_output("error", ename="TypeError", evalue="no", traceback=[explained, "Cell In[9]"])]
     HideTests().preprocess_cell(cell, {}, 0)
@@ -82,7 +79,7 @@ def test_the_call_that_raised_is_named_if_it_stands_in_the_visible_test(called, 
 
 
 def test_a_long_message_is_wrapped():
-    cell = test_cell(TEST)
+    cell = graded_cell(TEST)
     cell.outputs = [v4.new_output("error", ename="CheckFailure", evalue="expected more words " * 20, traceback=[])]
     HideTests().preprocess_cell(cell, {}, 0)
     lines = cell.outputs[0].traceback[-1].splitlines()

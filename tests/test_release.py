@@ -149,12 +149,9 @@ def students_python(unpacked, plain_environment):
     return python
 
 
-def test_cells(lesson) -> dict[str, str]:
+def failures_expected(lesson) -> dict[str, str]:
     """The grade_id of each exercise's tests, and what their failure must name while the exercise is unsolved."""
     return {t.grade_id: f"Exercise {e.number}, {e.grade_id}" for e in lesson.exercises for t in e.tests}
-
-
-test_cells.__test__ = False
 
 
 def wrong_outcomes(notebook, expected: dict[str, str]) -> list[str]:
@@ -191,7 +188,7 @@ def test_unsolved_with_nothing_else_of_the_course_only_the_exercises_tests_fail(
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split()[-2:] == [str(unpacked / "embedlab" / "__init__.py"), "None"]
     executed = nbformat.read(folder / f"{script.stem}.ipynb", as_version=4)
-    assert wrong_outcomes(executed, test_cells(make_release.read_lesson(script))) == []
+    assert wrong_outcomes(executed, failures_expected(make_release.read_lesson(script))) == []
 
 
 def executed_cell(source, grade_id=None, error=None):
