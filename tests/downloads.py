@@ -6,10 +6,15 @@ import zipfile
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from small_course import CHAPTER, ROOT, SCRIPT
+
+from autograder.collect import Collected
+from autograder.course import open_course
 
 OTHER = "02_other"
 OTHER_SCRIPT = SCRIPT.replace("double", "triple").replace('"why"', '"why_not"').replace("Exercise 1.", "Exercise 2.")
+FILE = f"{CHAPTER}.ipynb"
 NOON = datetime(2026, 3, 1, 12, 0, 0)
 
 
@@ -41,3 +46,34 @@ def zipped(path: Path, files: dict[str, bytes] | list[tuple[str, bytes]], times:
 def everything_in(folder: Path) -> dict[str, bytes]:
     """The bytes of each file below a folder, by its path."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course of two chapters in which nothing was handed in."""
+    return open_course(make_two_chapters(tmp_path / "course"))
+
+
+@pytest.fixture
+def submitted(course):
+    """Where the course's submissions lie."""
+    return course.folder("submitted")
+
+
+@pytest.fixture
+def download(tmp_path):
+    """Makes a zip from names and contents."""
+
+    def make(files, times=None, name="submissions.zip"):
+        return zipped(tmp_path / name, files, times)
+
+    return make
+
+
+def by_source(rows):
+    return {row.source: row for row in rows}
+
+
+def only(rows) -> Collected:
+    (row,) = rows
+    return row
