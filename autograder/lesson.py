@@ -81,6 +81,15 @@ def chapters(root) -> list[Path]:
     return [script for script in scripts if script.is_file()]
 
 
+def chapters_named(root, names) -> list[Path]:
+    """The lesson scripts of the chapters `names`, or of all; ValueError for a name that no chapter has."""
+    scripts = {script.stem: script for script in chapters(root)}
+    for name in names:
+        if name not in scripts:
+            raise ValueError(f"There is no chapter {name!r}; there are: {', '.join(scripts)}.")
+    return [scripts[name] for name in names or scripts]
+
+
 def visible(source: str) -> str:
     """A test cell's source without its hidden tests; ValueError when their markers do not pair up."""
     return _replace_regions(source, "HIDDEN TESTS", lambda indent: [])[0]

@@ -85,27 +85,17 @@ def save(course, student: str, chapter: str, notebook) -> None:
 
 
 @contextlib.contextmanager
-def formgrader(course):
-    """A Jupyter server with formgrader for the course; a function from student and chapter to a page's address."""
+def jupyter(module, folder, cwd, **environment):
+    """A Jupyter server, `python -m module`, whose root is `folder`; its address."""
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", f"--port={port}"]
-    command += [
-        "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={course.root}",
-        f"--IdentityProvider.token={TOKEN}",
-    ]
+    command = [sys.executable, "-m", module, "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={TOKEN}"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = dict(os.environ, PYTHONPATH=str(ROOT))
-    server = subprocess.Popen(command, cwd=course.root, env=environment, start_new_session=True, **quiet)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    server = subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **quiet)
     address = f"http://127.0.0.1:{port}"
-
-    def page(student, chapter):
-        with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
-            found = gradebook.find_submission_notebook(chapter, chapter, student)
-            return f"{address}/formgrader/submissions/{found.id}/?token={TOKEN}"
-
     try:
         deadline = time.monotonic() + 90
         while True:
@@ -113,12 +103,25 @@ def formgrader(course):
                 urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=5)
                 break
             except OSError:
-                assert server.poll() is None and time.monotonic() < deadline, "the Jupyter server did not start"
+                assert server.poll() is None and time.monotonic() < deadline, f"{module} did not start"
                 time.sleep(0.3)
-        yield page
+        yield address
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        os.killpg(server.pid, signal.SIGTERM)  # the server and its kernels
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(timeout=10)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def formgrader(course):
+    """A Jupyter server with formgrader for the course; a function from student and chapter to a page's address."""
+    with jupyter("jupyter_server", course.root, course.root) as address:
+
+        def page(student, chapter):
+            with Gradebook(course.db_url, course.coursedir().course_id) as gradebook:
+                found = gradebook.find_submission_notebook(chapter, chapter, student)
+                return f"{address}/formgrader/submissions/{found.id}/?token={TOKEN}"
+
+        yield page

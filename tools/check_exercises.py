@@ -19,7 +19,7 @@ from mutants import Mutant, mutants
 from tqdm import tqdm
 
 from autograder import sandbox
-from autograder.lesson import Exercise, Lesson, chapters, read_lesson
+from autograder.lesson import Exercise, Lesson, chapters_named, read_lesson
 from autograder.warm import WarmLesson
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,17 +50,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="such as 01_logistic_regression; all by default")
-    names = parser.parse_args(arguments).chapters
-    scripts = {script.stem: script for script in chapters(ROOT)}
-    for name in names:
-        if name not in scripts:
-            print(f"There is no chapter {name!r}; there are: {', '.join(scripts)}.", file=sys.stderr)
-            return 2
+    try:
+        lessons = [read_lesson(script) for script in chapters_named(ROOT, parser.parse_args(arguments).chapters)]
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     if sandbox.why_not():
         print(sandbox.why_not(), file=sys.stderr)
         return 2
     reasons = yaml.safe_load(REASONS.read_text(encoding="utf-8")) or {}
-    outcomes = [one for name in names or scripts for one in check(read_lesson(scripts[name]), reasons.get(name, {}))]
+    outcomes = [one for lesson in lessons for one in check(lesson, reasons.get(lesson.name, {}))]
     problems = complaints(outcomes)
     write_table(outcomes)
     print(f"Written: {TABLE}", *problems, sep="\n")

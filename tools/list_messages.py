@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 from tqdm import tqdm
 
-from autograder.lesson import Lesson, chapters, read_lesson
+from autograder.lesson import Lesson, chapters_named, read_lesson
 from autograder.loopback import run_exercise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,13 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="such as 01_logistic_regression; all by default")
-    names = parser.parse_args(arguments).chapters
-    scripts = {script.stem: script for script in chapters(ROOT)}
-    for name in names:
-        if name not in scripts:
-            print(f"There is no chapter {name!r}; there are: {', '.join(scripts)}.", file=sys.stderr)
-            return 2
-    lines = [line for name in names or scripts for line in messages(read_lesson(scripts[name]))]
+    try:
+        lessons = [read_lesson(script) for script in chapters_named(ROOT, parser.parse_args(arguments).chapters)]
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    lines = [line for lesson in lessons for line in messages(lesson)]
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"Written: {PAGE}")
