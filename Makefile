@@ -14,7 +14,7 @@ ENVIRONMENT = @command -v '$(PYTHON)' >/dev/null || { \
 # As `source .venv/bin/activate` does: nbgrader starts alembic by its name.
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" .venv/bin/python
 
-.PHONY: help lab test check-exercises messages build sync grade demo release bench vectors clean
+.PHONY: help lab test test-all check-exercises messages build sync grade demo release bench vectors clean
 
 help: ## list these commands
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -29,6 +29,10 @@ lab: ## open the lessons in JupyterLab (PORT=8899; ARGS="--take 01_logistic_regr
 test: ## run every test
 	$(ENVIRONMENT)
 	$(RUN) tools/run_tests.py $(ARGS)
+
+test-all: ## run every test with all its cases; takes hours
+	$(ENVIRONMENT)
+	$(RUN) tools/run_tests.py --all $(ARGS)
 
 check-exercises: ## test the tests: solutions that are changed a little have to lose points
 	$(ENVIRONMENT)

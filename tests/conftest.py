@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from extent import EVERYTHING
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,18 @@ def plain_environment() -> dict[str, str]:
     """The environment without what an outer make or a PYTHONPATH would hand on to a program under test."""
     left_out = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "PYTHONPATH", "PYTHON", "PORT", "ARGS"}
     return {name: value for name, value in os.environ.items() if name not in left_out}
+
+
+def pytest_configure(config):
+    """Called by pytest."""
+    config.addinivalue_line("markers", "test_all: run by `make test-all` only, because it takes long")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Called by pytest."""
+    if not EVERYTHING:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("test_all")])
+        items[:] = [item for item in items if not item.get_closest_marker("test_all")]
 
 
 class ByFileAndChapter(LoadFileScheduling):

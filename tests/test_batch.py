@@ -10,9 +10,10 @@ import shutil
 import time
 
 import pytest
+from sandboxed import WHY_NOT
 from small_course import CHAPTER, cells_by_id, hand_in, make_course
 
-from autograder import sandbox, warm, workers
+from autograder import warm, workers
 from autograder.__main__ import main
 from autograder.grade import grade
 
@@ -157,8 +158,8 @@ def make_class(root):
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """The class, graded with short budgets; (folder, a row by student, seconds that it took)."""
-    if sandbox.why_not():
-        pytest.skip(sandbox.why_not())
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
     root = make_course(tmp_path_factory.mktemp("courses") / "class")
     make_class(root)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,15 +1,15 @@
 """The chapters as the grader sees them, in the sandbox: marks of whole notebooks, and the answer banks again.
 
-The first three chapters are always tried, with a few answers of each exercise; with EVERY_ANSWER=1 in the environment
-all chapters with all answers of their banks (minutes).
+The first three chapters are always tried, with a few answers of each exercise; by `make test-all` all chapters, with
+all answers of their banks.
 """
 
 import functools
 import json
-import os
 
 import pytest
 import yaml
+from extent import EVERYTHING
 from lessons import ROOT
 from sandboxed import needs_sandbox
 
@@ -18,7 +18,6 @@ from autograder.loopback import run_exercise
 from autograder.marking import mark
 from autograder.warm import WarmLesson
 
-EVERYTHING = bool(os.environ.get("EVERY_ANSWER"))
 SCRIPTS = chapters(ROOT)[: None if EVERYTHING else 3]
 OWN_CELLS = [
     "import statistics as st\ndef my_helper(x):\n    return st.fmean([x])",

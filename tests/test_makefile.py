@@ -17,6 +17,7 @@ print(os.environ["VIRTUAL_ENV"], os.environ["PATH"].split(os.pathsep)[0], sep="\
 TOOLS = {
     "lab": "tools/open_lab.py",
     "test": "tools/run_tests.py",
+    "test-all": "tools/run_tests.py --all",
     "build": "tools/build_course.py",
     "sync": "tools/build_course.py --sync",
     "grade": "autograder/__main__.py grade",

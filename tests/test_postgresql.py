@@ -16,9 +16,9 @@ import psycopg
 import pytest
 from gradebooks import dump
 from nbgrader.api import Gradebook
+from sandboxed import needs_sandbox
 from small_course import CHAPTER, hand_in, make_course
 
-from autograder import sandbox
 from autograder.__main__ import main
 from autograder.grade import grade
 
@@ -34,7 +34,7 @@ def programs() -> Path | None:
 
 
 pytestmark = [
-    pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox"),
+    needs_sandbox,
     pytest.mark.skipif(
         programs() is None, reason="needs PostgreSQL: install it with `sudo apt-get install postgresql`"
     ),

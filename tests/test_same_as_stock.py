@@ -2,7 +2,7 @@
 
 Stock runs as it is for this course (`nbgrader autograde`), once per submission in a kernel of its own. A difference is
 one of those that DESIGN.md promises: follow-through credit, a warning or a line on stderr that fails no right answer, a
-test cell that was deleted. EMBEDLAB_EVERY_CHAPTER=1 compares more answers, of chapters 1 to 3; that takes half an hour.
+test cell that was deleted. `make test-all` compares more answers, of chapters 1 to 3.
 """
 
 import os
@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from extent import EVERYTHING
+from sandboxed import needs_sandbox
 from small_course import hand_in as hand_in_small
 from small_course import make_course
 
-from autograder import sandbox
 from autograder.course import open_course
 from autograder.grade import grade
 from autograder.gradebook import grades, open_gradebook
@@ -25,10 +26,9 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import make_demo  # noqa: E402 (tools/ is no package)
 
-WIDE = os.environ.get("EMBEDLAB_EVERY_CHAPTER") == "1"
-CHAPTERS = ["01_logistic_regression", "02_categorical_embeddings", "03_character_ngrams"][: 3 if WIDE else 1]
+CHAPTERS = ["01_logistic_regression", "02_categorical_embeddings", "03_character_ngrams"][: 3 if EVERYTHING else 1]
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 
 def marks(root):
@@ -98,7 +98,7 @@ def submissions(lesson, bank):
     names = list(reference)
     mixed = {name: first["wrong" if place % 2 else "right"][name] for place, name in enumerate(names)}
     class_ = {"all_right": first["right"], "mixed": mixed}
-    if WIDE:
+    if EVERYTHING:
         class_ |= {"all_wrong": first["wrong"], "untouched": {}}
         class_["reference"] = {name: answer.code for name, answer in reference.items()}
         class_["mixed_other"] = {

@@ -149,7 +149,8 @@ def test_loops_have_twice_the_processor_time_in_all_tests_together(ready, trials
     assert trials in ([3], [3, 2]) and 2 <= trial.seconds < 6  # the kernel counts in whole seconds
 
 
-def test_a_test_that_ends_is_marked_behind_one_that_does_not(ready, trials, budgets):
+def test_a_test_that_ends_is_marked_behind_one_that_does_not(ready, trials, budgets, monkeypatch):
+    monkeypatch.setattr(warm, "LEAST_CPU_SECONDS", 2)  # counted in whole seconds: 3 at most, and twice as much is 4
     answer = RIGHT.replace("    return", "    while len(values) == 2: pass\n    return")
     trial = ready.try_answer(APPLY, [answer], "key")
     assert trials == [3, 2] and points(trial) == [0, 3, 3]

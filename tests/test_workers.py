@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sandboxed import needs_sandbox
 from small_course import CHAPTER, hand_in, make_course
 
-from autograder import cluster, sandbox, workers
+from autograder import cluster, workers
 from autograder.lesson import read_lesson
 from autograder.workers import Task, mark_all
 
@@ -26,7 +27,7 @@ ANSWERS = {
 }
 POINTS = {"right": 2, "half_right": 1, "wrong": 0, "deadly": 0, "broken": 0, "untouched": 0}
 
-pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason=sandbox.why_not() or "there is a sandbox")
+pytestmark = needs_sandbox
 
 
 @pytest.fixture(scope="module")

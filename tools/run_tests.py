@@ -1,7 +1,10 @@
 """Run every test of the course: what `make test` and continuous integration run.
 
-    python tools/run_tests.py                 everything
+    python tools/run_tests.py                 what is run on every change, in a quarter of an hour
+    python tools/run_tests.py --all           everything: every known answer and mutant too (tests/extent.py), in hours
     python tools/run_tests.py PYTEST-OPTIONS  only what these options of pytest choose in tests/, for work on one thing
+
+Options of pytest may follow --all.
 
 It runs pytest over tests/; nbval over solutions/, which executes every solved notebook and compares its outputs with
 the committed ones; and ruff. It ends with what was skipped and why, the slowest tests, and one line of totals. Exit
@@ -133,6 +136,7 @@ def environment() -> dict[str, str]:
 
 # Two files at a time; one thread in each, because PyTorch's threads get in each other's way where cores are few.
 PARALLEL = ["--numprocesses=2", "--dist=loadfile"]
+EVERYTHING = {"EMBEDLAB_TEST_ALL": "1"}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -180,9 +184,11 @@ def compared_exactly() -> bool:
     return platform.system() == "Linux" and platform.machine() == "x86_64"
 
 
-def run_everything(totals: Totals) -> list[str]:
-    """All tests, into `totals`; returns what there is to say about this machine."""
+def run_every_file(totals: Totals) -> list[str]:
+    """All files of tests, into `totals`; returns what there is to say about this machine."""
     notes = [note for note in map(provide, NEEDS) if note]
+    if not EVERYTHING.items() <= os.environ.items():
+        notes.append("Some tests tried a part of their cases, and some were left out: `make test-all` runs all.")
     run_pytest("pytest over tests/", [*PARALLEL, "tests"], totals)
     nbval = ["--nbval", *PARALLEL, "--nbval-current-env", "--nbval-cell-timeout=300", "solutions"]
     nbval.append("--nbval-sanitize-with=tests/nbval_sanitize.cfg")
@@ -209,13 +215,16 @@ def summary(totals: Totals, notes: list[str]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Run everything, or what `arguments` choose; 0 if all that ran passed and something did."""
+    """Run the tests, or those that `arguments` choose; 0 if all that ran passed and something did."""
     totals = Totals()
+    if arguments[:1] == ["--all"]:
+        os.environ.update(EVERYTHING)
+        arguments = arguments[1:]
     if arguments:
         run_pytest("pytest " + " ".join(arguments), arguments, totals)
         notes = ["Only a part of the tests was asked for."]
     else:
-        notes = run_everything(totals)
+        notes = run_every_file(totals)
     print(summary(totals, notes), flush=True)
     return 1 if totals.failed else 0
 

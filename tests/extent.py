@@ -1,0 +1,8 @@
+"""How much is tried: a good part by `make test`, in minutes; everything by `make test-all`, in hours.
+
+A test that is marked `@pytest.mark.test_all` runs in `make test-all` only; others ask EVERYTHING how many cases to try.
+"""
+
+import os
+
+EVERYTHING = os.environ.get("EMBEDLAB_TEST_ALL") == "1"
