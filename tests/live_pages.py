@@ -84,14 +84,26 @@ def save(course, student: str, chapter: str, notebook) -> None:
     SaveAutoGrades().preprocess(notebook, {"nbgrader": names})
 
 
+def free_port() -> int:
+    """A port of this machine on which nothing listens."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextlib.contextmanager
 def jupyter(module, folder, cwd, **environment):
     """A Jupyter server, `python -m module`, whose root is `folder`; its address."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", module, "--no-browser", "--allow-root", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={TOKEN}"]
+    with serving(command, cwd, port, **environment) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving(command, cwd, port, **environment):
+    """A Jupyter server that `command` starts on `port` with the token TOKEN; its address, once it answers."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     server = subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **quiet)
@@ -103,7 +115,7 @@ def jupyter(module, folder, cwd, **environment):
                 urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=5)
                 break
             except OSError:
-                assert server.poll() is None and time.monotonic() < deadline, f"{module} did not start"
+                assert server.poll() is None and time.monotonic() < deadline, f"{command} did not start a server"
                 time.sleep(0.3)
         yield address
     finally:
