@@ -3,6 +3,7 @@
 Changes nothing but what `autograder.warm` does. The same submission under the same key gets the same marks.
 """
 
+import re
 import time
 
 from autograder.handed_in import STUB, HandedIn, read_answers
@@ -18,6 +19,7 @@ UNTRIED = f"the exercises before it took more than {SUBMISSION_SECONDS // 60} mi
 UNSOLVED = "NotSolved"
 MISFITS = frozenset({UNSOLVED, "NameError", "UnboundLocalError", "AttributeError", "TypeError"})
 HOPELESS = frozenset({ENDED, *NEEDS_HUMAN})
+BINDS = re.compile(r"^(?:async def|def|class|import|from)[ \t]+(\w+)|^(\w+)[ \t]*[,:=]|\b(?:as|global)[ \t]+(\w+)", re.M)
 
 
 def mark(warm: WarmLesson, notebook: dict, key: str) -> tuple[tuple[ExerciseResult, ...], tuple[str, ...]]:
@@ -53,14 +55,16 @@ def mark_exercise(
     """Try the answer after the reference solutions; where it fails, over the student's own cells: the best counts.
 
     A student may have renamed something, have put a helper into a cell of its own, or go on with a wrong answer of an
-    earlier exercise. So the own cells run after the references, and then, as it was submitted, the earlier answers too.
+    earlier exercise. So the own cells run after the references, and then, as it was submitted, the earlier answers too,
+    where the answer failed for want of a name or mentions one that comes from them.
     """
     answer, name = handed_in.answers.get(exercise.grade_id), exercise.grade_id
     if answer is None:
         best = _unmarked(exercise, UNSOLVED, MISSING, missing=True)
     else:
         best = _result(exercise, warm.try_answer(exercise, [answer], key))
-    for cells in _other_tries(best, handed_in, earlier_are_right):
+    depends = not earlier_are_right and _mentions_earlier(warm.lesson, exercise, handed_in)
+    for cells in _other_tries(best, handed_in, depends):
         trial = warm.try_answer(exercise, [*cells, answer or ""], key, handed_in.after[name])
         found = _result(exercise, trial, as_submitted=True, missing=best.missing)
         best = found if found.points > best.points else best
@@ -69,17 +73,35 @@ def mark_exercise(
     return best
 
 
-def _other_tries(alone: ExerciseResult, handed_in: HandedIn, earlier_are_right: bool) -> list[tuple[str, ...]]:
-    """The cells to run before an answer that failed on its own, one try after another, where that can help at all."""
+def _other_tries(alone: ExerciseResult, handed_in: HandedIn, depends: bool) -> list[tuple[str, ...]]:
+    """The cells to run before an answer that failed on its own, one try after another, where that can help at all.
+
+    depends: whether the answer goes on with an earlier one that is wrong.
+    """
     name, errors = alone.grade_id, _errors(alone)
     if not errors or errors & HOPELESS or name not in handed_in.before:
         return []
     own, before = handed_in.own[name], handed_in.before[name]
     tries = [own] if own or handed_in.after[name] else []
-    depends = not earlier_are_right or errors & MISFITS
-    if before != own and (tries or depends and errors != {STUB}):
+    if before != own and (tries or errors != {STUB}) and (depends or errors & MISFITS):
         tries.append(before)
     return tries
+
+
+def _mentions_earlier(lesson: Lesson, exercise: Exercise, handed_in: HandedIn) -> bool:
+    """Whether a name that earlier answers bind is a word of the answer or of the student's own cells around it.
+
+    It reads words and no syntax, because hostile code can crash Python's compiler; comments count as well.
+    """
+    name = exercise.grade_id
+    if name not in handed_in.before:
+        return False
+    bound = {word for cell in handed_in.before[name] for found in BINDS.findall(cell) for word in found if word}
+    for earlier in lesson.exercises:
+        if earlier.position < exercise.position:
+            bound |= earlier.names
+    cells = (handed_in.answers.get(name) or "", *handed_in.own[name], *handed_in.after[name])
+    return any(word in bound for cell in cells for word in re.findall(r"\w+", cell))
 
 
 def _errors(result):

@@ -86,6 +86,10 @@ FAIR = {
                                                  "apply": RELIES_ON_FIRST.format("helper")},
     "the whole answer in a cell below the stub": {"after": [APPLY]},
     "a helper that an earlier answer defines": {"first": f"{FIRST}\n{HELPER}", "apply": HELPED},
+    "a value that an earlier answer, which is wrong, puts in place of the lesson's": {
+        "first": "def first(x):\n    return 0\nSCALE = [1.0]",
+        "apply": APPLY.replace("    return", "    assert SCALE == [1.0]\n    return"),
+    },
     "a name that was changed": {"first": FIRST.replace("SCALE", "FACTOR"), "start": ["FACTOR = [2.0]"], "apply": APPLY},
     "a helper with another signature": {
         "first": "def first(x, offset=2.0):\n    return x + offset",
@@ -128,12 +132,16 @@ def test_an_answer_that_goes_on_with_a_wrong_one_is_marked_with_the_right_one(re
         ({"first": FIRST, "apply": APPLY}, [("first", 0), ("apply", 0)]),
         ({}, [("first", 0), ("apply", 0)]),
         ({"first": FIRST, "apply": "def apply(function, values): return 0"}, [("first", 0), ("apply", 0)]),
+        ({"first": "def first(x): return 0", "apply": "def apply(*_): return 0"}, [("first", 0), ("apply", 0)]),
+        ({"first": "def first(x): return 0", "apply": "def apply(*_): return first(0)"},
+         [("first", 0), ("apply", 0), ("apply", 1)]),
+        ({"first": FIRST, "apply": "def apply(*_): return first(0)"}, [("first", 0), ("apply", 0)]),
         ({"first": FIRST, "apply": HELPED}, [("first", 0), ("apply", 0), ("apply", 1)]),
         ({"first": FIRST, "apply": HELPED, "start": ["x = 1"]}, [("first", 0), *[("apply", n) for n in (0, 1, 2)]]),
         ({"start": [HELPER], "apply": APPLY}, [("first", 0), ("first", 1), ("apply", 0)]),
         ({"start": ["x = 1"], "apply": "import os; os._exit(0)"}, [("first", 0), ("first", 1), *[("apply", 0)]]),
     ],
-)
+)  # fmt: skip
 def test_nothing_is_tried_again_where_that_cannot_help(ready, tries, case, expected):
     mark(ready, notebook(**case), "key")
     assert tries == expected
