@@ -2,9 +2,14 @@
 
 Writes autograded/STUDENT/CHAPTER/ and the gradebook; the result beside the notebook comes last, so that a run which is
 interrupted does this submission again. Marks and comments by hand stay as they are.
+
+Submissions that came through nbgrader's exchange have a time and a secret beside them, under which `nbgrader
+release_feedback` leaves a page for its student; both go along, into autograded/ and feedback/.
 """
 
+import re
 import shutil
+from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
@@ -16,6 +21,9 @@ from autograder.gradebook import save_marks
 from autograder.rebuild import rebuild
 from autograder.results import SubmissionResult
 from autograder.submissions import Submission
+
+TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"
+A_SECRET = re.compile(rb"[0-9a-f]{1,1000}")
 
 
 def deliver(
@@ -34,15 +42,27 @@ def deliver(
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     nbformat.write(graded, fresh / f"{submission.chapter}.ipynb")
-    stamp, when = submission.folder / "timestamp.txt", {}
+    copy_address(submission.folder, fresh)
+    stamp, when = fresh / TIMESTAMP, {}
     if stamp.is_file():
-        shutil.copyfile(stamp, fresh / stamp.name)
-        text = (fresh / stamp.name).read_text(encoding="utf-8").strip()
+        text = stamp.read_text(encoding="utf-8").strip()
         when = {"timestamp": parse_utc(text)} if text else {}
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
     save_marks(course, gradebook, submission.chapter, submission.student, graded, **when)
     results.save(autograded, result)
+
+
+def copy_address(source: Path, target: Path) -> None:
+    """Copy from folder to folder what tells nbgrader's exchange whose feedback it is, where it is there and sound.
+
+    The time of handing in was found readable by `autograder.submissions`. Raises OSError.
+    """
+    secret = source / SECRET
+    is_sound = secret.is_file() and secret.stat().st_size <= 1000 and A_SECRET.fullmatch(secret.read_bytes())
+    for path in [source / TIMESTAMP, *([secret] if is_sound else [])]:
+        if path.is_file():
+            shutil.copyfile(path, target / path.name)
 
 
 def autograded_notebook(course: Course, submission: Submission):

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from autograder import marks, results, sandbox
 from autograder.course import Course, Refusal, open_course
-from autograder.deliver import autograded_notebook, deliver
+from autograder.deliver import autograded_notebook, copy_address, deliver
 from autograder.feedback import write_feedback
 from autograder.gradebook import open_gradebook
 from autograder.marks import ByHand, Row
@@ -182,6 +182,7 @@ def _write_feedback(course: Course, gradable: list[Submission], show_tests: bool
         lesson, notebook = course.lessons[submission.chapter], autograded_notebook(course, submission)
         try:
             write_feedback(course, lesson, notebook, result, hand.written, hand.late_penalty, show_tests)
+            copy_address(course.folder("autograded") / submission.student / submission.chapter, page.parent)
             remember_feedback(page, result, hand, show_tests)
         except OSError as error:
             notes[key] = f"no feedback page could be written ({error.strerror})"

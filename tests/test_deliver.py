@@ -148,3 +148,19 @@ def test_the_result_is_written_last(course, monkeypatch):
     monkeypatch.setattr(deliver_module.results, "save", lambda *what: order.append("result"))
     delivered(course, "ada")
     assert order == ["marks", "result"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "goes_along"), [(b"0a1b" * 32, True), (b"../../x", False), (b"\xff", False), (b"a" * 2000, False)]
+)
+def test_the_secret_of_the_exchange_goes_along_and_nothing_else_does(course, secret, goes_along):
+    at(course, "ada", datetime(2026, 3, 1))
+    folder = course.folder("submitted") / "ada" / CHAPTER
+    (folder / "submission_secret.txt").write_bytes(secret)
+    (folder / "helper.py").write_text("double = None")
+    delivered(course, "ada")
+    copied = course.folder("autograded") / "ada" / CHAPTER
+    assert (copied / "timestamp.txt").read_bytes() == (folder / "timestamp.txt").read_bytes()
+    assert (copied / "submission_secret.txt").exists() == goes_along
+    assert not goes_along or (copied / "submission_secret.txt").read_bytes() == secret
+    assert not (copied / "helper.py").exists()
