@@ -182,7 +182,8 @@ def _exercises(cells):
     for number, points, position, cell, tests in solutions:
         total = cell.points if cell.role == "written" else sum(test.points for test in tests)
         if points is not None and points != total:
-            raise ValueError(f"the heading of Exercise {number} says {points:g} points, its cells sum to {total:g}")
+            sums = f"says {points:g} points, its cells sum to {total:g}"
+            raise ValueError(f"the heading of Exercise {number} {sums}; change one of them")
         if cell.role == "written":
             continue
         if not tests:

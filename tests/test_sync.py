@@ -95,6 +95,15 @@ def test_a_changed_cell_is_synced_and_the_others_keep_their_bytes(script):
     assert sync(script) == unusual.replace("x * 2 + 0", "2 * x")
 
 
+def test_it_says_what_to_do_next(script, capsys):
+    assert run_sync(script) == 0
+    assert capsys.readouterr().out == "01_tiny.py: nothing to sync\n"
+    edit_pair(script, lambda notebook: notebook.cells[0].update(source="# Letters"))
+    assert run_sync(script) == 0
+    said = capsys.readouterr().out
+    assert "+# # Letters" in said and "Run `make build` now." in said and "up to date" not in said
+
+
 def test_an_edit_in_the_create_assignment_panel_is_synced(script):
     def edit(notebook):
         test = cell_called(notebook, "double_values").metadata.nbgrader

@@ -197,12 +197,16 @@ def check(scripts: list[Path], root: Path) -> list[str]:
 
 def sync_all(scripts: list[Path]) -> list[str]:
     """Take the edits of every chapter's .ipynb into its script and print them as diffs; returns what needs a hand."""
-    problems = []
+    problems, changed = [], False
     for script in scripts:
         try:
-            print(sync(script) or f"{script.name}: nothing to sync")
+            diff = sync(script)
+            print(diff or f"{script.name}: nothing to sync")
+            changed = changed or bool(diff)
         except BuildError as error:
             problems.append(str(error))
+    if changed:
+        print("Run `make build` now. In JupyterLab, go on after File, Reload Notebook from Disk.")
     return problems
 
 
@@ -222,14 +226,16 @@ def main(arguments: list[str] | None = None) -> int:
         wrong_use(f"{root} is not a course: it has no nbgrader_config.py.")
     try:
         if options.sync:
-            problems = sync_all(scripts)
+            problems, done = sync_all(scripts), ""
         else:
             problems = check(scripts, root) if options.check else build(scripts, root, options.force)
+            done = "Everything is up to date with source/."
     except BuildError as error:
         problems = [str(error)]
     except OSError as error:
         problems = [f"{error.filename}: {error.strerror}; free the file or folder, then run `make build` again."]
-    print("\n".join(problems) or "Everything is up to date with source/.", file=sys.stderr if problems else sys.stdout)
+    if problems or done:
+        print("\n".join(problems) or done, file=sys.stderr if problems else sys.stdout)
     return 1 if problems else 0
 
 
