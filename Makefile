@@ -14,7 +14,7 @@ ENVIRONMENT = @command -v '$(PYTHON)' >/dev/null || { \
 # As `source .venv/bin/activate` does: nbgrader starts alembic by its name.
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" .venv/bin/python
 
-.PHONY: help lab test test-all check-exercises messages build sync grade demo release bench vectors clean
+.PHONY: help lab test test-all check-exercises messages build sync grade demo release site bench vectors clean
 
 help: ## list these commands
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -61,6 +61,10 @@ demo: ## grade a made-up class and print its marks
 release: ## write the students' zip into dist/
 	$(ENVIRONMENT)
 	$(RUN) tools/make_release.py $(ARGS)
+
+site: ## write the course as pages to read, in build/site (ARGS=students for one of students and solutions)
+	$(ENVIRONMENT)
+	$(RUN) tools/make_site.py $(ARGS)
 
 bench: ## run the side-by-side measurements in benchmarks/ (ARGS=animation for one)
 	$(ENVIRONMENT)
