@@ -53,9 +53,13 @@ def run_cell(source: str, namespace: dict, filename: str) -> None:
     shell = _NoShell(namespace)
     namespace.setdefault("display", lambda *objects, **options: None)
     namespace["get_ipython"] = lambda: shell
-    code = TransformerManager().transform_cell(source)
-    linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
-    exec(compile(code, filename, "exec", dont_inherit=True), namespace)
+    try:
+        code, text = compile(source, filename, "exec", dont_inherit=True), source
+    except SyntaxError:  # perhaps a magic; what is plain Python, IPython leaves as it is
+        text = TransformerManager().transform_cell(source)
+        code = compile(text, filename, "exec", dont_inherit=True)
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    exec(code, namespace)
 
 
 def error_lines(error: BaseException, filename: str) -> str:

@@ -19,7 +19,7 @@ UNTRIED = f"the exercises before it took more than {SUBMISSION_SECONDS // 60} mi
 UNSOLVED = "NotSolved"
 MISFITS = frozenset({UNSOLVED, "NameError", "UnboundLocalError", "AttributeError", "TypeError"})
 HOPELESS = frozenset({ENDED, *NEEDS_HUMAN})
-BINDS = re.compile(r"^(?:async def|def|class|import|from)[ \t]+(\w+)|^(\w+)[ \t]*[,:=]|\b(?:as|global)[ \t]+(\w+)", re.M)
+BINDS = re.compile(r"(?m)^(?:async def|def|class|import|from)[ \t]+(\w+)|^(\w+)[ \t]*[,:=]|\b(?:as|global)[ \t]+(\w+)")
 
 
 def mark(warm: WarmLesson, notebook: dict, key: str) -> tuple[tuple[ExerciseResult, ...], tuple[str, ...]]:

@@ -159,14 +159,14 @@ class _Trial:
 
     def reap(self, seconds):
         """Wait for the answer's process to end by itself for so long, then kill it; note its status and CPU time."""
-        patience = time.monotonic() + seconds
+        patience, wait = time.monotonic() + seconds, os.WNOHANG
         while self.status is None:
-            pid, status, usage = os.wait4(self.child, os.WNOHANG)
+            pid, status, usage = os.wait4(self.child, wait)
             if pid:
                 self.status, self.cpu = status, usage.ru_utime + usage.ru_stime
             elif time.monotonic() >= patience:
                 os.kill(self.child, signal.SIGKILL)
-                time.sleep(0.001)
+                wait = 0  # until it is gone, which cannot take long now
             else:
                 time.sleep(0.005)
 

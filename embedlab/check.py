@@ -281,7 +281,11 @@ def seed(number):
     random.seed(number)
     np.random.seed(number)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(number)
+        torch = sys.modules["torch"]
+        if torch.accelerator.current_accelerator() is None:
+            torch.default_generator.manual_seed(number)  # manual_seed asks every kind of device, for milliseconds
+        else:
+            torch.manual_seed(number)
     if remote is not None:
         remote.seed(number)
 
