@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from lessons import ROOT, SCRIPTS
+from live_pages import chromium, needs_chromium
 from sphinx.search.en import SearchEnglish
 from test_leaks import MARKERS, secrets
 
@@ -197,3 +198,77 @@ def test_the_same_sources_give_the_same_bytes(sites, tmp_path, name):
     again, first = made_in_another_process(name, tmp_path), files(sites / name)
     assert again.keys() == first.keys()
     assert [path for path in first if first[path] != again[path]] == []
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as opened:
+        yield opened
+
+
+def visit(browser, site, name, width=1300, scheme="light"):
+    """A page of a site in a new tab, with a list of what it asked for and of what went wrong on it."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    requests, errors = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((site / f"{name}.html").as_uri(), wait_until="load")
+    return page, requests, errors
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["students", pytest.param("solutions", marks=pytest.mark.test_all)])
+def test_pages_ask_for_nothing_from_elsewhere_and_fit_wide_and_narrow_screens(sites, browser, name):
+    for title in PAGES:
+        page, requests, errors = visit(browser, sites / name, title)
+        for width in (1300, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") == width, f"{title}, {width} pixels"
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == [] and len(requests) > 5
+        assert errors == [], title
+        page.close()
+
+
+@needs_chromium
+def test_light_and_dark_follow_the_system_until_the_reader_chooses(sites, browser):
+    for scheme, wanted in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(19, 20, 22)")):
+        page, _, _ = visit(browser, sites / "students", CHAPTERS[0], scheme=scheme)
+        background = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(background) == wanted
+        page.locator(".theme-toggle-content button").click()
+        assert page.evaluate(background) != wanted
+        page.reload()
+        assert page.evaluate(background) != wanted
+        page.close()
+
+
+@needs_chromium
+def test_the_search_works_without_a_server(sites, browser):
+    page, requests, errors = visit(browser, sites / "students", "index")
+    page.fill(".sidebar-search", "overflow")
+    page.press(".sidebar-search", "Enter")
+    page.wait_for_selector(f"#search-results a[href^='{CHAPTERS[0]}.html']", timeout=30_000)
+    assert errors == [] and not [url for url in requests if not url.startswith("file:")]
+    page.close()
+
+
+@needs_chromium
+def test_what_scrolls_is_reached_by_keyboard_and_hints_open(sites, browser):
+    page, _, _ = visit(browser, sites / "students", CHAPTERS[0], width=390)
+    scrolls = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.tabIndex)"
+    reached = page.locator("pre, .scrolls").evaluate_all(scrolls)
+    assert len(reached) > 5 and set(reached) == {0}
+    hint = page.locator("article details:not(.hide)").first
+    assert not hint.locator("p").first.is_visible()
+    hint.locator("summary").click()
+    assert hint.locator("p").first.is_visible() and hint.locator("math").first.is_visible()
+    page.close()
+
+
+@needs_chromium
+def test_every_figure_of_a_solution_is_drawn_and_described(sites, browser):
+    page, _, _ = visit(browser, sites / "solutions", CHAPTERS[0])
+    seen = page.locator("article .cell_output img").evaluate_all("all => all.map(one => [one.naturalWidth, one.alt])")
+    assert len(seen) > 5 and all(width > 300 and len(alt) > 20 for width, alt in seen)
+    page.close()

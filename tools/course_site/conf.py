@@ -17,8 +17,8 @@ smartquotes = False  # quotes as they are written, as in JupyterLab
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_ipywidgets_js = {}
-nb_code_prompt_show = "Show the code of this {type}"
-nb_code_prompt_hide = "Hide the code of this {type}"
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["dollarmath"]
 # What JupyterLab takes for text is text here too.
 myst_disable_syntax = [
@@ -35,6 +35,7 @@ html_math_renderer = "mathml"
 
 html_theme = "furo"
 html_static_path = ["static"]
+templates_path = ["templates"]
 html_css_files = ["course.css"]
 html_js_files = ["course.js"]
 html_permalinks_icon = "#"

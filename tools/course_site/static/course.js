@@ -1,4 +1,4 @@
-/* Let the keyboard reach every box that scrolls sideways. */
+/* Let the keyboard reach every box that scrolls sideways, and name the side bars for screen readers. */
 "use strict";
 
 function reachWhatScrolls() {
@@ -10,3 +10,7 @@ function reachWhatScrolls() {
 
 addEventListener("load", reachWhatScrolls);
 addEventListener("resize", reachWhatScrolls);
+addEventListener("DOMContentLoaded", () => {
+  document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "Chapters");
+  document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
+});
