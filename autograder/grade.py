@@ -20,6 +20,7 @@ from autograder.deliver import autograded_notebook, copy_address, deliver
 from autograder.feedback import write_feedback
 from autograder.gradebook import open_gradebook
 from autograder.marks import ByHand, Row
+from autograder.moved import Moved, forget, moved, remember
 from autograder.record import Fingerprints, feedback_is_current, remember_feedback
 from autograder.register import check_build, check_gradebook, register
 from autograder.results import SubmissionResult
@@ -28,16 +29,6 @@ from autograder.submissions import Submission, find_submissions
 from autograder.workers import Task, mark_all
 
 PLACE = "put the notebooks into submitted/STUDENT/CHAPTER/CHAPTER.ipynb, such as submitted/ada/01_name/01_name.ipynb."
-
-
-@dataclass(frozen=True)
-class Moved:
-    """A mark that is another one than before this grading."""
-
-    chapter: str
-    student: str
-    before: float
-    after: float
 
 
 @dataclass(frozen=True)
@@ -79,6 +70,8 @@ def grade(
     for name in sorted({submission.chapter for submission in gradable}):
         register(course, course.lessons[name])
     before = marks.read_marks(course)
+    keys = [(submission.chapter, submission.student) for submission in gradable]
+    stood = remember(course, {key: before[key].score for key in keys if key in before})
     fingerprints = Fingerprints(course, secret, marks.deadlines(course))
     with sandbox.left_out() if unsafe else contextlib.nullcontext():
         failures = _mark(course, gradable, before, fingerprints, force, 1 if unsafe else workers, scheduler)
@@ -86,7 +79,9 @@ def grade(
     rows = _rows(course, found, fingerprints, failures, notes)
     marks.write_csv(course.root / "grades.csv", rows)
     rows = [row for row in rows if _is_named(row, chapters, students)]
-    return Grading(rows, _moved(before, rows))
+    changes = moved(stood, rows)
+    forget(course, keys)
+    return Grading(rows, changes)
 
 
 def _why_not(scheduler: str | None, unsafe: bool) -> str:
@@ -187,16 +182,6 @@ def _write_feedback(course: Course, gradable: list[Submission], show_tests: bool
         except OSError as error:
             notes[key] = f"no feedback page could be written ({error.strerror})"
     return notes
-
-
-def _moved(before: dict, rows: list[Row]) -> list[Moved]:
-    """The marks that were there before and are others now."""
-    pairs = [(before.get((row.chapter, row.student)), row) for row in rows]
-    return [
-        Moved(row.chapter, row.student, old.score, row.score)
-        for old, row in pairs
-        if old is not None and row.score is not None and old.score != row.score
-    ]
 
 
 def _is_named(item: Row | Submission, chapters: list[str], students: list[str]) -> bool:

@@ -184,6 +184,23 @@ def test_unchanged_submissions_are_not_executed_again_and_changed_ones_are(grade
     assert grading.moved == [Moved(CHAPTER, "untouched", 0, 2)]
 
 
+def test_marks_that_moved_before_an_interruption_are_told_when_the_grading_goes_on(graded, monkeypatch):
+    hand_in(graded, "untouched", RIGHT)
+    hand_in(graded, "wrong", RIGHT)
+    deliver, students = grade_module.deliver, ["untouched", "wrong"]
+
+    def one(*what):
+        deliver(*what)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(grade_module, "deliver", one)
+        grade(graded, students=students)
+    assert grade(graded, students=["=right()"]).moved == []
+    assert grade(graded).moved == [Moved(CHAPTER, "untouched", 0, 2), Moved(CHAPTER, "wrong", 1, 2)]
+    assert grade(graded).moved == [] and not (graded / "autograded" / ".before.json").exists()
+
+
 def test_another_course_secret_is_refused(graded, capsys):
     (graded / ".course_secret").write_text("a" * 64)
     assert main(["grade", "--root", str(graded)]) == 2
