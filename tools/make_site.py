@@ -26,12 +26,14 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.console import strip_escape_sequences
 from sphinx.util.docutils import docutils_namespace, patch_docutils
+from sync_notebooks import BuildError, read_notebook
 from tqdm import tqdm
 
 from autograder.lesson import chapters, read_lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "tools" / "course_site"
+CHECK = ["tools/build_course.py", "--check"]
 SITES = {"students": "notebooks", "solutions": "solutions"}
 HOW_LONG = re.compile(r"\*\*How long it takes\.\*\* (.*?)\.", re.DOTALL)
 FIRST_IMAGE = re.compile(r"!\[([^]]+)\]\((\S+)\)")
@@ -72,16 +74,6 @@ class SiteError(Exception):
     """What is wrong and what to do, in one sentence."""
 
 
-def read_notebook(path: Path):
-    """The notebook at `path`; SiteError where it is missing or is none."""
-    try:
-        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-    except FileNotFoundError:
-        raise SiteError(f"{path} is missing: run `make build` first.") from None
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError):
-        raise SiteError(f"{path} is no notebook: delete it and run `make build`.") from None
-
-
 def page(notebook, address: str):
     """The notebook as a page: with a link to its file at `address` below the heading; code that is folded stays so."""
     heading, rest = notebook.cells[0].source.split("\n", 1)
@@ -120,7 +112,11 @@ def write_sources(root: Path, site: str, sources: Path, files: Path) -> int:
     names = [script.stem for script in chapters(root)]
     if not names:
         raise SiteError(f"There is no chapter in {root / 'source'}: get a fresh copy of the course.")
-    notebooks = {name: read_notebook(root / SITES[site] / name / f"{name}.ipynb") for name in names}
+    paths = {name: root / SITES[site] / name / f"{name}.ipynb" for name in names}
+    for path in paths.values():
+        if not path.is_file():
+            raise SiteError(f"{path} is missing: run `make build` first.")
+    notebooks = {name: read_notebook(path) for name, path in paths.items()}
     if site == "students":
         refuse_leaks(root, notebooks)
     (sources / "index.md").write_text(start_page(root, site, notebooks, sources), encoding="utf-8")
@@ -144,7 +140,7 @@ def refuse_leaks(root: Path, notebooks: dict) -> None:
 def make_site(root: Path, site: str, target: Path) -> Path:
     """Make one of SITES of the course in `root` in the folder `target`, in place of what is there; returns its path.
 
-    Raises SiteError where it cannot be made; `target` is then as it was.
+    Raises SiteError, or BuildError for what is no notebook, where it cannot be made; `target` is then as it was.
     """
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=target) as scratch:
@@ -187,7 +183,7 @@ def main(arguments: list[str]) -> int:
         if name not in SITES:
             print(f"There is no site {name!r}: choose from {', '.join(SITES)}, or name none for both.", file=sys.stderr)
             return 2
-    built = subprocess.run([sys.executable, str(ROOT / "tools" / "build_course.py"), "--check"], cwd=ROOT)
+    built = subprocess.run([sys.executable, *CHECK], cwd=ROOT)
     if built.returncode:
         print("No site was made: mend the above, then repeat.", file=sys.stderr)
         return 2
@@ -196,7 +192,7 @@ def main(arguments: list[str]) -> int:
             path = make_site(ROOT, site, ROOT / "build" / "site")
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
             print(f"Wrote {path.relative_to(ROOT)}: {size / 1e6:.1f} MB; open {path / 'index.html'}.")
-    except (SiteError, ValueError) as error:
+    except (SiteError, BuildError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:

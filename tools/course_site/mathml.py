@@ -4,9 +4,11 @@ Changes nothing but the page that is being written. A formula that cannot be con
 latex2mathml converts; what it leaves to the reader of LaTeX (the space around `log`, what stands below `max`) is added.
 """
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 from docutils import nodes
+from latex2mathml.commands import MATRICES
 from latex2mathml.converter import convert
 from sphinx.util import logging
 
@@ -30,6 +32,8 @@ def mathml(latex: str, display: str) -> str:
 
     Raises ValueError, in a sentence that quotes the formula, for a command that is not understood.
     """
+    if not is_closed(latex):
+        raise ValueError(f"the formula {latex!r} has a brace or an environment that is not understood")
     for command, known in REWRITTEN.items():
         latex = latex.replace(command, known)
     try:
@@ -44,6 +48,14 @@ def mathml(latex: str, display: str) -> str:
         for position, element in enumerate(row):
             refine(element, row[position - 1] if position else None, row[position + 1 :])
     return ElementTree.tostring(formula, encoding="unicode")
+
+
+def is_closed(latex: str) -> bool:
+    """Whether braces pair up and every environment is known: what the converter lets pass."""
+    braces = re.sub(r"\\.|[^{}]", "", latex, flags=re.DOTALL)
+    while "{}" in braces:
+        braces = braces.replace("{}", "")
+    return not braces and all(f"\\{name}" in MATRICES for name in re.findall(r"\\begin\{(.*?)\}", latex))
 
 
 def kind(element) -> str:
