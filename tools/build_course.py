@@ -206,7 +206,7 @@ def sync_all(scripts: list[Path]) -> list[str]:
         except BuildError as error:
             problems.append(str(error))
     if changed:
-        print("Run `make build` now. In JupyterLab, go on after File, Reload Notebook from Disk.")
+        print("Run `make build` now. Where JupyterLab has the notebook open, reload the page before you go on.")
     return problems
 
 
