@@ -60,7 +60,7 @@ plots.use_style()
 # in lower case.
 
 # %%
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])|\n+")
+SENTENCE_END = re.compile(r"""(?<=[.!?])\s+(?=[A-Z"'(])|\n+""")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")  # letters of any script, one apostrophe inside
 
 
@@ -756,7 +756,7 @@ for moment, snapshot in (("start", snapshots[0]), ("end", snapshots[-1])):
 gathered = pd.DataFrame(rows).set_index("")
 assert abs(gathered.loc["start"]).max() < 0.1
 assert gathered.loc["end", "within a family"] > gathered.loc["end", "across"] + 0.25
-gathered.round(1)
+gathered.round(1) + 0.0
 
 # %% [markdown]
 # Nobody told the model what a country is. It only had to tell true pairs from made-up ones, and words with the same
