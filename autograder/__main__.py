@@ -103,7 +103,7 @@ def run_grade(options) -> int:
     print(f"\nThe marks are in {options.root / 'grades.csv'}, a page for each student in {options.root / 'feedback'},")
     print(f"and how the class did in {report}.")
     if waiting:
-        print(f"Answers in words wait to be marked by hand: {waiting}. Open them in JupyterLab: Nbgrader, Formgrader.")
+        print(f"Submissions with answers to be read: {waiting}. Open them in JupyterLab: Nbgrader, Formgrader.")
     if flagged:
         print(f"Submissions that a human has to look at: {flagged}. The table says why.")
     return 1 if flagged else 0

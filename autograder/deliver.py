@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
-from nbgrader.utils import parse_utc
+from nbgrader.utils import is_grade, is_solution, parse_utc
 
 from autograder import results
 from autograder.course import Course
@@ -47,9 +47,10 @@ def deliver(
     if stamp.is_file():
         text = stamp.read_text(encoding="utf-8").strip()
         when = {"timestamp": parse_utc(text)} if text else {}
+    unchanged = _unchanged(course, submission, graded)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-    save_marks(course, gradebook, submission.chapter, submission.student, graded, **when)
+    save_marks(course, gradebook, submission.chapter, submission.student, graded, unchanged, **when)
     results.save(autograded, result)
 
 
@@ -63,6 +64,22 @@ def copy_address(source: Path, target: Path) -> None:
     for path in [source / TIMESTAMP, *([secret] if is_sound else [])]:
         if path.is_file():
             shutil.copyfile(path, target / path.name)
+
+
+def _unchanged(course: Course, submission: Submission, graded) -> frozenset[str]:
+    """The written answers in `graded`, by grade_id, that were the same, and worth as much, when it was graded before.
+
+    Where that grading was interrupted, nothing is known of it.
+    """
+    if results.load(course.folder("autograded"), submission.student, submission.chapter) is None:
+        return frozenset()
+    same = _written(graded) & _written(autograded_notebook(course, submission))
+    return frozenset(grade_id for grade_id, _, _ in same)
+
+
+def _written(notebook) -> set[tuple]:
+    cells = [cell for cell in notebook.cells if is_grade(cell) and is_solution(cell)]
+    return {(cell.metadata.nbgrader.grade_id, cell.metadata.nbgrader.points, cell.source) for cell in cells}
 
 
 def autograded_notebook(course: Course, submission: Submission):

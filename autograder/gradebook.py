@@ -45,9 +45,18 @@ def open_gradebook(course: Course) -> Iterator[Gradebook]:
         yield gradebook
 
 
-def save_marks(course: Course, gradebook: Gradebook, chapter: str, student: str, graded, **submission) -> None:
+def save_marks(
+    course: Course,
+    gradebook: Gradebook,
+    chapter: str,
+    student: str,
+    graded,
+    unchanged: frozenset[str] = frozenset(),
+    **submission,
+) -> None:
     """Record the marks that stand in the notebook `graded`, and what being late costs, by nbgrader's own steps.
 
+    unchanged: grade_ids of written answers that are as they were; who has read them need not read them again.
     submission: fields of nbgrader's submission, such as `timestamp`. All of it is recorded, or nothing.
     """
     with warnings.catch_warnings(), _transaction(gradebook):
@@ -58,16 +67,32 @@ def save_marks(course: Course, gradebook: Gradebook, chapter: str, student: str,
         marks.gradebook = gradebook
         marks.notebook_id = marks.assignment_id = chapter
         marks.student_id = student
+        marks.unchanged = unchanged
         marks.preprocess(graded, {})
         gradebook.db.expire_all()
         _save_late_penalty(AssignLatePenalties(config=deepcopy(course.config)), gradebook, chapter, student)
 
 
 class _SaveAutoGrades(SaveAutoGrades):
-    """nbgrader's step, in the gradebook that it is given instead of one that it opens."""
+    """nbgrader's step, in the gradebook that it is given instead of one that it opens.
+
+    nbgrader asks for every mark by hand again; this does not where the written answer is `unchanged`.
+    """
+
+    unchanged = frozenset()
 
     def preprocess(self, nb, resources):
         return super(SaveAutoGrades, self).preprocess(nb, resources)
+
+    def _add_score(self, cell, resources):
+        name, is_read = cell.metadata["nbgrader"]["grade_id"], False
+        if name in self.unchanged:
+            grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+            is_read = grade.manual_score is not None and not grade.needs_manual_grade
+        super()._add_score(cell, resources)
+        if is_read:
+            grade.needs_manual_grade = False
+            self.gradebook.db.commit()
 
 
 def _save_late_penalty(step: AssignLatePenalties, gradebook: Gradebook, chapter: str, student: str) -> None:

@@ -212,8 +212,25 @@ def test_marks_by_hand_survive_a_regrade(graded):
     (row,) = grade(graded, students=["=right()"]).rows
     assert (row.score, row.written) == (4.5, ())
     (row,) = grade(graded, students=["=right()"], force=True).rows
-    assert row.score == 4.5
+    assert (row.score, row.written, row.status) == (4.5, (), "graded")
     assert "2.5 of 3" in page(graded, "=right()")
+
+
+def test_an_answer_that_was_marked_is_to_be_read_again_where_it_changed(graded):
+    give_by_hand(graded, "=right()", "why", 2.5)
+    hand_in(graded, "=right()", RIGHT, "Since 2 x is x + x.")
+    (row,) = grade(graded, students=["=right()"]).rows
+    assert (row.score, row.written) == (4.5, ("why",))
+    assert row.status == "graded; marked by hand before this grading, look again: why"
+    (row,) = grade(graded, students=["=right()"], force=True).rows
+    assert row.written == ("why",)
+
+
+def test_after_an_interrupted_grading_nobody_knows_whether_an_answer_changed(graded):
+    give_by_hand(graded, "=right()", "why", 2.5)
+    (graded / "autograded" / "=right()" / CHAPTER / ".result.json").unlink()
+    (row,) = grade(graded, students=["=right()"]).rows
+    assert (row.score, row.written) == (4.5, ("why",))
 
 
 def test_feedback_is_renewed_on_demand_and_shows_hidden_tests_only_when_asked(graded, capsys):
