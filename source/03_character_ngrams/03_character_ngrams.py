@@ -52,7 +52,7 @@ from embedlab import animate, check, data, optim, plots
 from embedlab.text import Vocabulary
 
 plots.use_style()
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # the matrices are small: more threads would only wait for each other
 
 # %% [markdown]
 # ## Part A: letters
