@@ -32,7 +32,7 @@ from embedlab.describe import (
     shown_pair,
     with_article,
 )
-from embedlab.explain import explain, register_with_ipython
+from embedlab.explain import explain, is_unsolved, register_with_ipython
 
 __all__ = [
     "CheckFailure", "autograd", "close", "equal", "explain", "gradient", "is_a", "no_warnings", "numerical_gradient",
@@ -166,7 +166,8 @@ def is_a(value, type_, *, call):
 def raises(error_type, function, *args, call, match=None):
     """Check that `function(*args)` raises `error_type`, with the text `match` in its message (case ignored).
 
-    Raises CheckFailure if the call returns, raises another type, or says something else.
+    Raises CheckFailure if the call returns, raises another type, or says something else; the sentence of an unsolved
+    exercise's stub is raised as it stands.
     """
     try:
         value = function(*args)
@@ -176,6 +177,8 @@ def raises(error_type, function, *args, call, match=None):
         _hold()
         return
     except Exception as error:
+        if is_unsolved(error):
+            raise
         aim = with_article(error_type.__name__)
         raise CheckFailure(f"`{call}` raised {raised(error)}, expected {aim}") from None
     raise CheckFailure(

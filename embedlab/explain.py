@@ -25,11 +25,16 @@ def explain(error, source=None):
     """
     if isinstance(error, NameError) and error.name:
         return f"`{error.name}` is not defined: run the exercise's cell first, and mend it if it shows an error"
-    if isinstance(error, NotImplementedError) and str(error).startswith("Exercise"):
+    if is_unsolved(error):
         return str(error)
     entry, _ = _cell_frame(error.__traceback__)
     expression = _running_expression(entry, source) if entry else None
     return f"`{expression}` raised {raised(error)}" if expression else raised(error)
+
+
+def is_unsolved(error):
+    """Return whether `error` is what the stub of an unsolved exercise raises."""
+    return isinstance(error, NotImplementedError) and str(error).startswith("Exercise")
 
 
 def _cell_frame(traceback):

@@ -158,6 +158,14 @@ def test_raises():
     )
 
 
+def test_raises_leaves_the_sentence_of_an_unsolved_exercise_as_it_is():
+    def unsolved(_):
+        raise NotImplementedError("Exercise 1.1, f: replace this line with your answer")
+
+    with pytest.raises(NotImplementedError, match="^Exercise 1.1, f: replace this line"):
+        check.raises(ValueError, unsolved, 1, call="f(1)")
+
+
 def test_no_warnings_hears_numpy_and_leaves_other_warnings_alone():
     with check.no_warnings("f must not overflow"):
         assert np.exp(1.0) > 2
