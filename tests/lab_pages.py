@@ -13,8 +13,6 @@ from pathlib import Path
 import nbformat
 from live_pages import ROOT, TOKEN, free_port, serving
 
-from autograder.lesson import WRITTEN_STUB
-
 SECONDS = 1000
 """Playwright counts in milliseconds."""
 RED = ", ".join(
@@ -36,18 +34,13 @@ FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
 
 
 @contextlib.contextmanager
-def course_for_students(folder: Path, answers: dict[str, dict[str, str]] | None = None):
-    """A JupyterLab on all lessons, with a course below `folder`; its address and the folder work/ that it serves.
-
-    answers: {chapter: {grade_id: text}}, put into the lessons before it opens.
-    """
+def course_for_students(folder: Path):
+    """A JupyterLab on all lessons, with a course below `folder`; its address and the folder work/ that it serves."""
     course = folder / "course"
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
     (course / "tools").mkdir()
     for name in ("nbgrader_config.py", "tools/open_lab.py"):
         shutil.copy(ROOT / name, course / name)
-    for chapter, texts in (answers or {}).items():
-        fill_in(course / "notebooks" / chapter / f"{chapter}.ipynb", texts)
     port = free_port()
     command = [sys.executable, "tools/open_lab.py", "--port", str(port), "--no-browser"]
     # Nothing of the JupyterLab of whoever runs the tests: neither its settings nor the pages that were open in it.
@@ -56,28 +49,20 @@ def course_for_students(folder: Path, answers: dict[str, dict[str, str]] | None 
         yield address, course / "work"
 
 
-def fill_in(path: Path, answers: dict[str, str]) -> None:
-    """Write these answers into the notebook file, and something into each written question that has none."""
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-        cell.source = answers.get(grade_id, cell.source.replace(WRITTEN_STUB, "It depends on the data."))
-    nbformat.write(notebook, path)
-
-
 class OpenLesson:
     """A lesson that is open in a browser; cells are found by their place in the notebook's file.
 
     page: Playwright's page. cells: the notebook's cells when it was opened. path: its file.
     """
 
-    def __init__(self, browser, address: str, work: Path, chapter: str, door: str | None = None):
-        """Open the lesson of a chapter, by the address `door` of the server if one is given."""
-        self.path = work / chapter / f"{chapter}.ipynb"
-        self.cells = nbformat.read(self.path, as_version=4).cells
+    def __init__(self, browser, address: str, path: Path, door: str | None = None):
+        """Open the notebook file `path`, work/CHAPTER/NAME.ipynb, by the server's address `door` where one is given."""
+        self.path = path
+        self.cells = nbformat.read(path, as_version=4).cells
         self.page = browser.new_page(viewport={"width": 1300, "height": 1000})
         self.page.set_default_timeout(60 * SECONDS)
-        self.page.goto(f"{address}{door or f'/lab/tree/{chapter}/{chapter}.ipynb?reset&'}token={TOKEN}")
+        door = door or f"/lab/tree/{path.parent.name}/{path.name}?reset&"
+        self.page.goto(f"{address}{door}token={TOKEN}")
         self.page.wait_for_function(
             "wanted => document.querySelectorAll('.jp-Notebook .jp-Cell').length == wanted", arg=len(self.cells)
         )

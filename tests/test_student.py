@@ -39,7 +39,7 @@ def lesson(tmp_path_factory):
     """The lesson that JupyterLab opens by itself, and what the tests before have done to it."""
     expect.set_options(timeout=60 * SECONDS)
     with course_for_students(tmp_path_factory.mktemp("student")) as (address, work), chromium() as browser:
-        yield OpenLesson(browser, address, work, LESSON.name, door="/?")
+        yield OpenLesson(browser, address, work / LESSON.name / f"{LESSON.name}.ipynb", door="/?")
     expect.set_options(timeout=5 * SECONDS)
 
 
