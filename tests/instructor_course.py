@@ -80,7 +80,7 @@ class Commands:
         self.exchange, self.settings, self.output = folder / "exchange", folder / "settings", folder / "output.txt"
         self.exchange.mkdir()
         self.exchange.chmod(0o777)
-        self.settings.mkdir()
+        self.settings.mkdir(mode=0o755)
         (self.settings / "nbgrader_config.py").write_text(SITE.format(str(self.exchange)))
         self.processes = multiprocessing.get_context("forkserver")
         self.processes.set_forkserver_preload(PRELOADED)

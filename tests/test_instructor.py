@@ -105,8 +105,7 @@ def choose(page, menu: str, entry: str) -> None:
 def open_panel(page) -> None:
     """Nbgrader, Create assignment, once the notebook is there."""
     page.wait_for_selector("text=/Python 3.*Idle/")
-    if not page.locator(".nbgrader-CellWidget").count():
-        choose(page, "Nbgrader", "Create assignment")
+    choose(page, "Nbgrader", "Create assignment")
 
 
 def set_points(page, grade_id: str, points: int) -> None:
@@ -197,7 +196,7 @@ def test_the_class_is_graded(walk):
 
 def test_the_written_question_is_marked_in_formgrader(walk, lab):
     choose(lab, "Nbgrader", "Formgrader")
-    frame = lab.frame_locator(".nbgrader-mainarea-widget iframe, iframe").first
+    frame = lab.frame_locator("iframe")
     row = frame.locator("tr", has_text=CHAPTER)
     playwright.expect(row).to_contain_text("released")
     playwright.expect(row.locator(".num-submissions")).to_have_text("2")
@@ -209,15 +208,26 @@ def test_the_written_question_is_marked_in_formgrader(walk, lab):
         enter(lab, frame.locator(f"#{WRITTEN}"), str(points), "/api/grade/")
         enter(lab, frame.locator(f"#{WRITTEN}-comment"), comment, "/api/comment/")
         playwright.expect(frame.locator(f"#{WRITTEN}")).not_to_have_class(re.compile("needs_manual_grade"))
+
+
+def test_formgrader_shows_the_marks_on_all_its_pages(walk, lab):
+    frame = lab.frame_locator("iframe")
     open_list(frame)
-    shown = {
-        row.locator("a.name-shown").text_content(): row.locator(".score").inner_text()
-        for row in frame.locator("tbody tr").all()
-    }
-    assert shown == {walk.students[0].name: "15.5 / 16", walk.students[1].name: "12 / 16"}
-    frame.locator("text=Manage Students").click()
-    for student, score in zip(walk.students, ("15.5 / 16", "12 / 16"), strict=True):
-        playwright.expect(frame.locator("tr", has_text=student.name)).to_contain_text(score)
+    assert_rows(frame, walk, ["15.5 / 16", "12 / 16"], "2.5 / 3", "1 / 3")
+    frame.locator("a", has_text="Manage Assignments").first.click()
+    frame.locator("tr", has_text=CHAPTER).locator(".num-submissions a").click()
+    assert_rows(frame, walk, ["15.5 / 16", "12 / 16"], "graded", "graded")
+    frame.locator("a", has_text="Manage Students").first.click()
+    assert_rows(frame, walk, ["15.5 / 16", "12 / 16"], "", "")
+
+
+def assert_rows(frame, walk, scores: list[str], *others: str) -> None:
+    """Assert that formgrader's table has a row for each student, with these words in it."""
+    for student, score, other in zip(walk.students, scores, others, strict=True):
+        named = frame.get_by_text(student.name, exact=True)
+        row = frame.locator("tbody tr", has=named)
+        playwright.expect(row.locator(".score")).to_have_text(score)
+        playwright.expect(row).to_contain_text(other)
 
 
 def open_list(frame) -> None:
