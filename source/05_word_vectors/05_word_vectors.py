@@ -577,9 +577,10 @@ def torch_negative_sampling(v, u, negatives):
     import torch
     from torch.nn.functional import softplus
 
+    torch.set_num_threads(1)  # the arrays are small: more threads would only wait for each other
     leaves = [torch.tensor(array, requires_grad=True) for array in (v, u, negatives)]
     v, u, negatives = leaves
-    loss = softplus(-(v * u).sum(1)).sum() + softplus(negatives @ v[:, :, None]).sum()
+    loss = softplus(-(v * u).sum(1)).sum() + softplus((negatives * v[:, None]).sum(2)).sum()
     loss.backward()
     return loss.item(), *(leaf.grad.numpy() for leaf in leaves)
 
