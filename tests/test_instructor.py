@@ -205,8 +205,8 @@ def test_the_written_question_is_marked_in_formgrader(walk, lab):
         row = frame.locator("tr", has=frame.locator("a.name-shown", has_text=re.compile(f"^{student.name}$")))
         row.locator(".glyphicon-eye-open").click()
         row.locator("a.name-shown").click()
-        enter(lab, frame.locator(f"#{WRITTEN}"), str(points), "/api/grade/")
-        enter(lab, frame.locator(f"#{WRITTEN}-comment"), comment, "/api/comment/")
+        enter(lab, frame.locator(f"#{WRITTEN}.needs_manual_grade"), str(points), "/api/grade/")
+        enter(lab, frame.locator(f"#{WRITTEN}-comment[placeholder]"), comment, "/api/comment/")
         playwright.expect(frame.locator(f"#{WRITTEN}")).not_to_have_class(re.compile("needs_manual_grade"))
 
 
@@ -239,7 +239,7 @@ def open_list(frame) -> None:
 
 
 def enter(page, field, text: str, address: str) -> None:
-    """Type into one of formgrader's fields and leave it, and wait until the server has saved it."""
+    """Fill in one of formgrader's fields, which has to be ready, leave it, and wait until the server has saved it."""
     field.fill(text)
     with page.expect_response(lambda answer: address in answer.url and answer.request.method == "PUT") as saved:
         field.press("Tab")
