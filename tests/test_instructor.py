@@ -91,9 +91,11 @@ def lab(walk, tmp_path_factory):
     with jupyter("jupyterlab", walk.root, walk.root, **environment) as address, chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.set_default_timeout(60_000)
+        playwright.expect.set_options(timeout=60_000)
         page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort())
         page.goto(f"{address}/lab/tree/source/{CHAPTER}/{CHAPTER}.ipynb?token={TOKEN}&reset")
         yield page
+        playwright.expect.set_options(timeout=5_000)
 
 
 def choose(page, menu: str, entry: str) -> None:
