@@ -130,7 +130,10 @@ def test_a_course_that_is_out_of_date_gets_no_site(monkeypatch, capfd):
         (r"\lVert w \rVert", '<mo lspace="0" rspace="0" stretchy="false">‖</mo>'),
         (r"a \Longrightarrow b", "<mo>⟹</mo>"),
         ("a < b", "<mo>&lt;</mo>"),
+        ("f'(x)", "<mrow><mi>f</mi><mi>′</mi></mrow>"),
         (r"\{a\}", "{</mo><mi>a</mi>"),
+        (r"x = \begin{pmatrix} 1 \end{pmatrix}", "<mo>=</mo><mrow><mo>(</mo><mtable>"),
+        (r"\begin{cases} 1 \\ 2 \end{cases}", "{</mo><mtable>"),
     ],
 )
 def test_a_formula_is_set_as_latex_sets_it(latex, part):

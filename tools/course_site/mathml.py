@@ -43,7 +43,8 @@ def mathml(latex: str, display: str) -> str:
     unknown = [text for text in formula.itertext() if "\\" in text]
     if unknown:
         raise ValueError(f"the formula {latex!r} has {unknown[0]}, which is not understood")
-    for parent in formula.iter():
+    for parent in list(formula.iter()):
+        keep_matrices_apart(parent)
         row = list(parent)
         for position, element in enumerate(row):
             refine(element, row[position - 1] if position else None, row[position + 1 :])
@@ -63,6 +64,17 @@ def kind(element) -> str:
     return element.tag.removeprefix(f"{{{NAMESPACE}}}")
 
 
+def keep_matrices_apart(parent) -> None:
+    """Put each matrix into a row of its own with its brackets, which else grow as tall as the tallest matrix."""
+    for matrix in [element for element in parent if kind(element) == "mtable"]:
+        position = list(parent).index(matrix)
+        bracketed = parent[max(position - 1, 0) : position + 2]
+        if [kind(element) for element in bracketed] == ["mo", "mtable", "mo"]:
+            row = ElementTree.Element(f"{{{NAMESPACE}}}mrow")
+            row.extend(bracketed)
+            parent[position - 1 : position + 2] = [row]
+
+
 def rename(element, name: str, **attributes: str) -> None:
     """Make it an element `name` with these attributes more."""
     element.tag = f"{{{NAMESPACE}}}{name}"
@@ -80,6 +92,8 @@ def refine(element, before, after: list) -> None:
     if kind(element) == "msub" and element[0].text in WITH_LIMITS:
         rename(element, "munder")
         element[0].set("movablelimits", "true")
+    if kind(element) == "msup" and element[1].text == "′":  # the character itself is small and raised
+        rename(element, "mrow")
     core = element[0] if kind(element) in SCRIPTS else element
     follows_operand = before is not None and (kind(before) != "mo" or before.text in CLOSING)
     if is_name(core):
@@ -87,8 +101,6 @@ def refine(element, before, after: list) -> None:
         rename(core, "mo", lspace=THIN if follows_operand else "0", rspace="0" if is_applied else THIN)
     elif core.text and core.text in RELATIONS:
         rename(core, "mo")
-    elif core.text == "′":
-        rename(core, "mi", mathsize="150%")
     elif kind(core) == "mo" and core.text in LETTERS:
         rename(core, "mi", mathvariant="normal")
     elif kind(core) == "mo" and core.text in SPACES:
