@@ -83,6 +83,6 @@ def test_a_solved_lesson_runs_to_its_end_and_every_check_is_green(run_all, lesso
     opened = run_all(lesson, answers={exercise.grade_id: exercise.solution.source for exercise in lesson.exercises})
     assert opened.all_errors() == {}
     tests = [test.grade_id for exercise in lesson.exercises for test in exercise.tests]
-    green = {test: opened.cell(test).locator(".ansi-green-fg").all_inner_texts() for test in tests}
+    green = {test: opened.cell(test).locator(".ansi-green-fg").all_text_contents() for test in tests}
     assert {test: said for test, said in green.items() if len(said) != 1 or "passed" not in said[0]} == {}
     assert_readable(opened, lesson)
