@@ -110,6 +110,7 @@ def test_a_site_holds_a_start_page_every_chapter_and_its_notebook(site):
         notebook = site / link["href"]
         assert notebook.read_bytes() == (ROOT / make_site.SITES[site.name] / page / notebook.name).read_bytes()
     assert {path.stem for path in site.glob("*.html")} == set(PAGES)
+    assert (site / ".nojekyll").is_file() and not (site / "_sources").is_dir()
 
 
 def test_every_cell_is_on_its_page(site):

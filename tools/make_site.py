@@ -175,6 +175,8 @@ def render(site: str, sources: Path, files: Path, pages: Path, rest: Path, count
         where = said[0].replace(f"{sources}/", "")
         raise SiteError(f"No site was made, because of {where}: mend that in source/, run `make build`, and repeat.")
     (pages / ".buildinfo").unlink()
+    (pages / "_sources").rmdir()  # Sphinx makes it even where nothing goes into it
+    (pages / ".nojekyll").touch()  # GitHub Pages would leave out folders such as _static
 
 
 def main(arguments: list[str]) -> int:
