@@ -8,6 +8,7 @@ import contextlib
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -150,17 +151,25 @@ class OpenLesson:
         return {place: text for place, text in enumerate(found) if text}
 
     def badly_rendered(self) -> dict[int, list]:
-        """{place: [formulas, those with an error, dollar signs]} of prose that is not shown as its source asks for."""
-        shown = self.page.locator(".jp-Notebook .jp-Cell").evaluate_all(
-            "cells => cells.map(cell => cell.querySelector('.jp-RenderedMarkdown')).map(prose => prose &&"
-            " [prose.querySelectorAll('mjx-container').length, prose.querySelectorAll('mjx-merror').length,"
-            " prose.textContent.split('$').length - 1])"
-        )
-        return {
-            place: counts
-            for place, (cell, counts) in enumerate(zip(self.cells, shown, strict=True))
-            if cell.cell_type == "markdown" and counts != [len(FORMULA.findall(cell.source)), 0, 0]
-        }
+        """{place: [formulas, those with an error, dollar signs]} of prose that is not shown as its source asks for.
+
+        Formulas come one after the other once a lesson is open: they are waited for, half a minute at most.
+        """
+        deadline = time.monotonic() + 30
+        while True:
+            shown = self.page.locator(".jp-Notebook .jp-Cell").evaluate_all(
+                "cells => cells.map(cell => cell.querySelector('.jp-RenderedMarkdown')).map(prose => prose &&"
+                " [prose.querySelectorAll('mjx-container').length, prose.querySelectorAll('mjx-merror').length,"
+                " prose.textContent.split('$').length - 1])"
+            )
+            wrong = {
+                place: counts
+                for place, (cell, counts) in enumerate(zip(self.cells, shown, strict=True))
+                if cell.cell_type == "markdown" and counts != [len(FORMULA.findall(cell.source)), 0, 0]
+            }
+            if not wrong or time.monotonic() > deadline:
+                return wrong
+            self.page.wait_for_timeout(200)
 
     def figures(self, count: int) -> list[dict]:
         """Wait until outputs show `count` figures; the name, alternative text, width in pixels and source of each."""

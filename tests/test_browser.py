@@ -14,27 +14,24 @@ from autograder.lesson import chapters, read_lesson
 pytestmark = needs_chromium
 
 LESSONS = [read_lesson(path) for path in chapters(ROOT)[1:]]
-SHORT = 2
-"""How many of them `make test` runs unsolved; the others take up to a minute each, and are left to `make test-all`."""
+SHORT = 1
+"""How many of them `make test` runs; the others take up to a minute each, and it only opens them."""
 
 
 @pytest.fixture(scope="module")
-def run_all(tmp_path_factory):
-    """A function that opens a lesson with these answers, runs all of it, and returns it; a lesson at a time is open."""
+def open_lesson(tmp_path_factory):
+    """A function that opens a lesson, with these answers in it; only one lesson at a time is open."""
     with course_for_students(tmp_path_factory.mktemp("students")) as (address, work), chromium() as browser:
         opened = []
 
-        def open_and_run(lesson, answers):
+        def open_it(lesson, answers=None):
             while opened:
                 opened.pop().close()
             path = work / lesson.name / f"{lesson.name}.ipynb"
-            if answers:
-                path = with_answers(path, answers)
-            opened.append(OpenLesson(browser, address, path))
-            opened[0].run_all(seconds=600)
+            opened.append(OpenLesson(browser, address, with_answers(path, answers) if answers else path))
             return opened[0]
 
-        yield open_and_run
+        yield open_it
 
 
 def with_answers(path, answers):
@@ -55,6 +52,11 @@ def assert_readable(opened, lesson):
     assert [figure["name"] for figure in figures if figure["width"] < 300 or len(figure["alt"]) < 20] == []
 
 
+@pytest.mark.parametrize("lesson", LESSONS[SHORT:], ids=lambda lesson: lesson.name)
+def test_all_prose_and_formulas_of_a_lesson_can_be_read(open_lesson, lesson):
+    assert open_lesson(lesson).badly_rendered() == {}
+
+
 @pytest.mark.parametrize(
     "lesson",
     [
@@ -62,8 +64,9 @@ def assert_readable(opened, lesson):
         for number, lesson in enumerate(LESSONS)
     ],
 )
-def test_an_untouched_lesson_runs_to_its_end_and_each_red_check_names_its_exercise(run_all, lesson):
-    opened = run_all(lesson, answers={})
+def test_an_untouched_lesson_runs_to_its_end_and_each_red_check_names_its_exercise(open_lesson, lesson):
+    opened = open_lesson(lesson)
+    opened.run_all(seconds=600)
     stubs = {
         opened.place(test.grade_id): f"Exercise {exercise.number}, {exercise.grade_id}"
         for exercise in lesson.exercises
@@ -79,8 +82,9 @@ def test_an_untouched_lesson_runs_to_its_end_and_each_red_check_names_its_exerci
 
 @pytest.mark.test_all
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
-def test_a_solved_lesson_runs_to_its_end_and_every_check_is_green(run_all, lesson):
-    opened = run_all(lesson, answers={exercise.grade_id: exercise.solution.source for exercise in lesson.exercises})
+def test_a_solved_lesson_runs_to_its_end_and_every_check_is_green(open_lesson, lesson):
+    opened = open_lesson(lesson, {exercise.grade_id: exercise.solution.source for exercise in lesson.exercises})
+    opened.run_all(seconds=600)
     assert opened.all_errors() == {}
     tests = [test.grade_id for exercise in lesson.exercises for test in exercise.tests]
     green = {test: opened.cell(test).locator(".ansi-green-fg").all_text_contents() for test in tests}
