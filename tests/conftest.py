@@ -10,6 +10,9 @@ from extent import EVERYTHING
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
+CHAPTER = re.compile(r"\[((\d\d)_[a-z_]+)")
+LONG = """test_attacks test_batch test_release test_figures test_student test_instructor test_accessibility
+    test_exercises test_feedback test_resume test_site test_browser test_same_as_stock""".split()
 sys.path.insert(0, str(ROOT / "tools"))
 
 
@@ -36,13 +39,22 @@ def pytest_collection_modifyitems(config, items):
     if not EVERYTHING:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("test_all")])
         items[:] = [item for item in items if not item.get_closest_marker("test_all")]
+    items.sort(key=place_in_line)
+
+
+def place_in_line(item) -> tuple[int, int]:
+    """Where a test stands: those that take long begin, so that no process waits for another one at the end."""
+    if item.path.stem not in LONG:
+        return len(LONG), 0
+    chapter = CHAPTER.search(item.nodeid)
+    return LONG.index(item.path.stem), -int(chapter[2]) if chapter else 0
 
 
 class ByFileAndChapter(LoadFileScheduling):
     """Give one process all tests of a file, for they share what they set up; or all of a file and chapter."""
 
     def _split_scope(self, nodeid: str) -> str:
-        chapter = re.search(r"\[(\d\d_[a-z_]+)", nodeid)
+        chapter = CHAPTER.search(nodeid)
         return super()._split_scope(nodeid) + (f"::{chapter[1]}" if chapter else "")
 
 

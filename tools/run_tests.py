@@ -189,7 +189,7 @@ def run_every_file(totals: Totals) -> list[str]:
     notes = [note for note in map(provide, NEEDS) if note]
     if not EVERYTHING.items() <= os.environ.items():
         notes.append("Some tests tried a part of their cases, and some were left out: `make test-all` runs all.")
-    run_pytest("pytest over tests/", [*PARALLEL, "tests"], totals)
+    run_pytest("pytest over tests/", [*PARALLEL, "--no-loadscope-reorder", "tests"], totals)  # see conftest.py
     nbval = ["--nbval", *PARALLEL, "--nbval-current-env", "--nbval-cell-timeout=300", "solutions"]
     nbval.append("--nbval-sanitize-with=tests/nbval_sanitize.cfg")
     if not compared_exactly():
