@@ -69,11 +69,14 @@ def copy_address(source: Path, target: Path) -> None:
 def _unchanged(course: Course, submission: Submission, graded) -> frozenset[str]:
     """The written answers in `graded`, by grade_id, that were the same, and worth as much, when it was graded before.
 
-    Where that grading was interrupted, nothing is known of it.
+    Where that grading was interrupted, or its notebook is gone or damaged, nothing is known of it.
     """
     if results.load(course.folder("autograded"), submission.student, submission.chapter) is None:
         return frozenset()
-    same = _written(graded) & _written(autograded_notebook(course, submission))
+    try:
+        same = _written(graded) & _written(autograded_notebook(course, submission))
+    except Exception:  # nbformat raises what it likes for a file that is no notebook
+        return frozenset()
     return frozenset(grade_id for grade_id, _, _ in same)
 
 

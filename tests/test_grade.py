@@ -233,6 +233,15 @@ def test_after_an_interrupted_grading_nobody_knows_whether_an_answer_changed(gra
     assert (row.score, row.written) == (4.5, ("why",))
 
 
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}"], ids=["gone", "empty", "cut off", "a list", "no cells"])
+def test_an_autograded_notebook_that_is_damaged_is_made_anew(graded, content):
+    notebook = graded / "autograded" / "wrong" / CHAPTER / f"{CHAPTER}.ipynb"
+    before = notebook.read_bytes()
+    notebook.unlink() if content is None else notebook.write_text(content)
+    (row,) = grade(graded, students=["wrong"], force=True).rows
+    assert row.score == 1 and notebook.read_bytes() == before
+
+
 def test_feedback_is_renewed_on_demand_and_shows_hidden_tests_only_when_asked(graded, capsys):
     give_by_hand(graded, "=right()", "why", 2.5)
     assert "2.5 of 3" not in page(graded, "=right()")
