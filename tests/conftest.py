@@ -29,6 +29,17 @@ def plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory) -> Path:
+    """The folder with both sites of the course, students/ and solutions/; no test changes it."""
+    import make_site
+
+    folder = tmp_path_factory.mktemp("sites")
+    for site in make_site.SITES:
+        make_site.make_site(ROOT, site, folder)
+    return folder
+
+
 def pytest_configure(config):
     """Called by pytest."""
     config.addinivalue_line("markers", "test_all: run by `make test-all` only, because it takes long")

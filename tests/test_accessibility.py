@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 
-import make_site
 import pytest
 from extent import EVERYTHING
 from lessons import ROOT, SCRIPTS
@@ -115,15 +114,6 @@ def run_axe(page, options) -> list[str]:
 def is_local(url: str) -> bool:
     """Whether a page asks for something on this machine."""
     return url.startswith(("file:", "data:"))
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory):
-    """The folder with both sites of the course."""
-    folder = tmp_path_factory.mktemp("site")
-    for site in make_site.SITES:
-        make_site.make_site(ROOT, site, folder)
-    return folder
 
 
 @pytest.mark.parametrize("page", ["index", "data", "search", *CHAPTERS])

@@ -33,15 +33,6 @@ FORMULA = re.compile(r"\$\$.+?\$\$|(?<!\\)\$.+?\$", re.DOTALL)
 FETCHED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src", "object": "data"}
 
 
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory):
-    """The folder that holds the folders students/ and solutions/."""
-    folder = tmp_path_factory.mktemp("site")
-    for site in make_site.SITES:
-        make_site.make_site(ROOT, site, folder)
-    return folder
-
-
 @pytest.fixture(params=make_site.SITES)
 def site(request, sites):
     """The folder of one site, in turn."""
