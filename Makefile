@@ -30,7 +30,7 @@ test: ## run every test
 	$(ENVIRONMENT)
 	$(RUN) tools/run_tests.py $(ARGS)
 
-test-all: ## run every test with all its cases; takes hours
+test-all: ## run every test with all its cases, for about an hour
 	$(ENVIRONMENT)
 	$(RUN) tools/run_tests.py --all $(ARGS)
 

@@ -1,7 +1,7 @@
 """Run every test of the course: what `make test` and continuous integration run.
 
     python tools/run_tests.py                 what is run on every change, in a quarter of an hour
-    python tools/run_tests.py --all           everything: every known answer and mutant too (tests/extent.py), in hours
+    python tools/run_tests.py --all           each known answer and mutant too (tests/extent.py), in about an hour
     python tools/run_tests.py PYTEST-OPTIONS  only what these options of pytest choose in tests/, for work on one thing
 
 Options of pytest may follow --all.
