@@ -757,7 +757,7 @@ for moment, snapshot in (("start", snapshots[0]), ("end", snapshots[-1])):
 gathered = pd.DataFrame(rows).set_index("")
 assert abs(gathered.loc["start"]).max() < 0.1
 assert gathered.loc["end", "within a family"] > gathered.loc["end", "across"] + 0.25
-gathered.round(1) + 0.0
+gathered.round(1) + 0.0  # turns -0.0 into 0.0
 
 # %% [markdown]
 # Nobody told the model what a country is. It only had to tell true pairs from made-up ones, and words with the same
