@@ -113,6 +113,12 @@ def test_a_site_that_there_is_not_is_one_sentence(capsys, arguments):
     assert said == f"There is no site {arguments[-1]!r}: choose from students, solutions, or name none for both.\n"
 
 
+def test_help_says_which_sites_there_are(capsys):
+    with pytest.raises(SystemExit, match="^0$"):
+        make_site.main(["--help"])
+    assert "students or solutions; both by default" in capsys.readouterr().out
+
+
 def test_a_course_that_is_out_of_date_gets_no_site(monkeypatch, capfd):
     monkeypatch.setattr(make_site, "CHECK", ["-c", "import sys; print('notebooks/ is old'); sys.exit(1)"])
     assert make_site.main([]) == 2

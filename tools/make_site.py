@@ -12,6 +12,7 @@ when the new one is complete. Exit code 0 when they are there; 2 with a sentence
 or solutions/ are out of date with source/.
 """
 
+import argparse
 import io
 import re
 import shutil
@@ -181,7 +182,11 @@ def render(site: str, sources: Path, files: Path, pages: Path, rest: Path, count
 
 def main(arguments: list[str]) -> int:
     """Check that the course is up to date, make the sites, say where they are; 0, or 2 with a sentence."""
-    for name in arguments:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("sites", nargs="*", metavar="SITE", help=f"{' or '.join(SITES)}; both by default")
+    options, unknown = parser.parse_known_args(arguments)
+    sites = [*options.sites, *unknown]
+    for name in sites:
         if name not in SITES:
             print(f"There is no site {name!r}: choose from {', '.join(SITES)}, or name none for both.", file=sys.stderr)
             return 2
@@ -190,7 +195,7 @@ def main(arguments: list[str]) -> int:
         print("No site was made: mend the above, then repeat.", file=sys.stderr)
         return 2
     try:
-        for site in arguments or SITES:
+        for site in sites or SITES:
             path = make_site(ROOT, site, ROOT / "build" / "site")
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
             print(f"Wrote {path.relative_to(ROOT)}: {size / 1e6:.1f} MB; open {path / 'index.html'}.")
